@@ -1,0 +1,29 @@
+# The front door. Every target installs what it needs and says so; `make help` lists them.
+.PHONY: help build demo stop test compose-test bench format clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
+
+build: ## compile the programs, optimised, in build/
+	@dev/setup apt build
+
+demo: ## start everything on this machine, merge one range of days, show where to look
+	@dev/demo start
+
+stop: ## end what `make demo` started
+	@dev/demo stop
+
+test: ## run all tests on private servers, under sanitizers
+	@tests/run
+
+compose-test: ## build the images and test the system in containers
+	@tests/compose/run
+
+bench: ## measure against the peers, as ratios of the same run
+	@tests/bench/run
+
+format: ## clang-format over all C files
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean: ## remove build directories and test logs
+	rm -rf build build-* .state/tests

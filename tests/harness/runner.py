@@ -1,0 +1,176 @@
+"""usage: tests/run [PATH | unit | unit/NAME | pytest option]...
+
+Without arguments: the unit tests, then the black-box tests in two lanes beside each other (each lane has servers of its
+own), then by themselves those marked `alone`. What failed beside others is run a second time by itself; it is counted by
+that, and named in the summary, so that a test that fails now and then is seen and mended.
+With arguments only these: `tests/run tests/api`, `tests/run tests/celery -k retry`, `tests/run unit/clock`.
+The last line is `N passed, N failed`, with the skipped ones where there are any. Logs: .state/tests/."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import threading
+import time
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LOGS = ROOT / ".state" / "tests"
+BUILD = os.environ.get("TEST_BUILD", str(ROOT / "build-test"))
+LANES = {"celery": ["tests/celery"], "service": ["tests/api", "tests/worker", "tests/s3", "tests/merge", "tests/demo",
+                                               "tests/log_generator", "tests/dev", "tests/docs", "tests/fuzz"]}
+_printing = threading.Lock()
+
+
+class Outcome:
+    """What ran: counts, and the tests that failed or were skipped, by pytest's node id."""
+
+    def __init__(self):
+        self.passed, self.failed, self.skipped = 0, [], []
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+
+def say(text):
+    with _printing:
+        print(text, flush=True)
+
+
+def unit_tests(names=()):
+    """Meson's tests; one that did not end well counts as failed."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
+    run = subprocess.run(["meson", "test", "-C", BUILD, "--print-errorlogs", "--timeout-multiplier", "10", *names],
+                         text=True, capture_output=True, env=environment, check=False)
+    outcome = Outcome()
+    for name, result in re.findall(r"^\s*\d+/\d+ (.+?)\s{1,}(OK|FAIL|TIMEOUT|ERROR|SKIP)\b", run.stdout, re.M):
+        if result == "OK":
+            outcome.passed += 1
+        elif result == "SKIP":
+            outcome.skipped.append((f"unit/{name}", "skipped by meson"))
+        else:
+            outcome.failed.append(f"unit/{name}")
+    if run.returncode != 0 and not outcome.failed:
+        outcome.failed.append("unit tests (meson test)")
+    if outcome.failed:
+        say(run.stdout[-20000:] + run.stderr[-4000:])
+    say(f"unit tests: {outcome.passed} programs passed, {len(outcome.failed)} failed")
+    return outcome
+
+
+def read_report(path):
+    outcome = Outcome()
+    for case in xml.etree.ElementTree.parse(path).getroot().iter("testcase"):
+        node = case.get("file", "") or case.get("classname", "").replace(".", "/") + ".py"
+        node = f"{node}::{case.get('name')}"
+        skipped = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None:
+            if node not in outcome.failed:
+                outcome.failed.append(node)
+        elif skipped is not None:
+            outcome.skipped.append((node, skipped.get("message", "")))
+        else:
+            outcome.passed += 1
+    return outcome
+
+
+def pytest_run(lane, arguments):
+    """One pytest process with servers of its own; its lines appear as they come."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    report = LOGS / f"{lane}.xml"
+    report.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "pytest", "-v", f"--junitxml={report}", "-o", "junit_family=xunit1", *arguments]
+    with open(LOGS / f"{lane}.log", "w", encoding="utf-8") as log:
+        process = subprocess.Popen(command, cwd=ROOT, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, errors="replace")
+        for line in process.stdout:
+            log.write(line)
+            with _printing:
+                print(line, end="", flush=True)
+        code = process.wait()
+    if not report.exists():
+        outcome = Outcome()
+        if code != 5:  # 5: nothing was selected
+            outcome.failed.append(f"{lane}: pytest ended with {code} and no report")
+        return outcome
+    outcome = read_report(report)
+    if code not in (0, 1, 5) or (code == 1 and not outcome.failed):
+        outcome.failed.append(f"{lane}: pytest ended with {code}")
+    return outcome
+
+
+def existing(paths):
+    return [path for path in paths if (ROOT / path).exists()]
+
+
+def in_lanes():
+    """The lanes beside each other."""
+    outcomes, threads = {}, []
+    for lane, paths in LANES.items():
+        def work(lane=lane, paths=existing(paths)):
+            outcomes[lane] = pytest_run(lane, ["-m", "not alone", *paths])
+        thread = threading.Thread(target=work)
+        thread.start()
+        threads.append(thread)
+    for thread in threads:
+        thread.join()
+    return list(outcomes.values())
+
+
+def everything():
+    total, again = Outcome(), []
+    total.add(unit_tests())
+    for outcome in in_lanes():
+        total.add(outcome)
+    folders = [path for paths in LANES.values() for path in existing(paths)]
+    total.add(pytest_run("alone", ["-m", "alone", *folders]))
+    selected = [node for node in total.failed if "::" in node]
+    if selected and len(selected) <= 20:
+        say(f"\n{len(selected)} failed; once more, by itself each: {', '.join(selected)}")
+        for number, node in enumerate(selected):
+            second = pytest_run(f"second-{number}", [node])
+            if second.passed and not second.failed:
+                total.failed.remove(node)
+                total.passed += 1
+                again.append(node)
+    return total, again
+
+
+def report(total, again, began):
+    say("")
+    for node, reason in total.skipped:
+        say(f"skipped: {node}: {reason}")
+    for node in again:
+        say(f"UNSTABLE: {node} failed beside others and passed by itself (.state/tests/ has both logs)")
+    for node in total.failed:
+        say(f"FAILED: {node}")
+    say(f"in {time.monotonic() - began:.0f} s")
+    skipped = f", {len(total.skipped)} skipped" if total.skipped else ""
+    say(f"{total.passed} passed, {len(total.failed)} failed{skipped}")
+    return 1 if total.failed or total.passed == 0 else 0
+
+
+def main(arguments):
+    began = time.monotonic()
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(__doc__)
+        return 0
+    if not arguments:
+        total, again = everything()
+        return report(total, again, began)
+    total = Outcome()
+    units = [word for word in arguments if word == "unit" or word.startswith("unit/")]
+    if units:
+        total.add(unit_tests([word[5:] for word in units if word != "unit"]))
+    others = [word for word in arguments if word not in units]
+    if others:
+        total.add(pytest_run("chosen", others))
+    return report(total, [], began)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
