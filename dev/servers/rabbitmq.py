@@ -42,7 +42,7 @@ class RabbitMQ:
     def _environment(self):
         folder = str(self.folder)
         return {
-            **os.environ, "HOME": folder, "RABBITMQ_NODENAME": f"node{self.port}@localhost",
+            **os.environ, "HOME": folder, "RABBITMQ_NODENAME": "rabbit@localhost",
             "RABBITMQ_MNESIA_BASE": f"{folder}/data", "RABBITMQ_LOG_BASE": f"{folder}/log",
             "RABBITMQ_PID_FILE": f"{folder}/pid", "RABBITMQ_CONFIG_FILE": f"{folder}/rabbitmq",
             "RABBITMQ_ADVANCED_CONFIG_FILE": f"{folder}/advanced", "RABBITMQ_CONF_ENV_FILE": f"{folder}/none",
