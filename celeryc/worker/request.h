@@ -22,7 +22,9 @@ enum request_state {
 };
 
 struct request {
-    struct request *next, *previous; /* links of the list of its state */
+    struct request *next, *previous; /* links of the list of its state (requests.h) */
+    struct request *same_hash;       /* the next in the table's bucket */
+    struct request_list *list;       /* the list it is in */
     char *id;                        /* the task's id; owned */
     const struct celery_task_type *type; /* NULL only for an unknown task on its way to its failure */
     struct wire_message wire;        /* as it came: headers parsed, body raw */

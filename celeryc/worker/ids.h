@@ -1,0 +1,22 @@
+/* A ring of the last so many ids, with a look-up: the oldest falls out when a new one comes. Used for the
+ * runs that ended here, so that a redelivery of one (its acknowledgement was lost with the connection) is not
+ * run again.
+ *
+ * An entry is a task id and its number of retries, since a retry keeps the id. Bounded by the number of
+ * entries and by the length of ids (MESSAGE_TEXT_MOST). Not thread-safe. */
+#ifndef CELERYC_WORKER_IDS_H
+#define CELERYC_WORKER_IDS_H
+
+#include "common/error.h"
+
+#include <stddef.h>
+
+struct id_ring;
+
+struct id_ring *id_ring_new(size_t capacity, struct error *error); /* capacity at least 1 */
+void id_ring_free(struct id_ring *ring);
+void id_ring_add(struct id_ring *ring, const char *id,
+                 int retries); /* when memory is out, nothing is remembered */
+bool id_ring_has(const struct id_ring *ring, const char *id, int retries);
+
+#endif
