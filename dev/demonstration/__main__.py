@@ -1,5 +1,5 @@
 """Starts and stops the demo. Settings, from the environment: DEMO_API_PORT (6543), DEMO_S3_PORT (9000), DEMO_FLOWER_PORT
-(5555)."""
+(5555), DEMO_FOLDER (.run: the servers' data and all logs), DEMO_DATA (miniodata: the S3 server's buckets)."""
 
 import os
 import pathlib
@@ -13,8 +13,9 @@ from dev.demonstration.running import Running
 from dev.servers import Process, RabbitMQ, Redis, ServerError, VersityGW, port_is_taken
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FOLDER = ROOT / ".run"
-LOGS = ROOT / "miniodata" / "logs"
+FOLDER = pathlib.Path(os.environ.get("DEMO_FOLDER", ROOT / ".run")).absolute()
+DATA = pathlib.Path(os.environ.get("DEMO_DATA", ROOT / "miniodata")).absolute()
+LOGS = DATA / "logs"
 
 
 def say(text):
@@ -58,7 +59,7 @@ class Demo:
                     self.running.add(name, process.pid)
         redis = Redis(FOLDER / "redis", stay=True).start()
         self.running.add("redis", redis.process.pid)
-        s3 = VersityGW(FOLDER / "s3", ROOT / "miniodata", port=self.s3_port, webui="/ui", stay=True).start()
+        s3 = VersityGW(FOLDER / "s3", DATA, port=self.s3_port, webui="/ui", stay=True).start()
         self.running.add("s3", s3.process.pid)
         return rabbitmq, redis, s3
 
@@ -98,7 +99,7 @@ class Demo:
     def make_logs(self):
         if any(LOGS.glob("[0-9]*_[0-9]*")):
             return
-        say("no log files in miniodata/logs yet: making 5 days x 3 files x 500 lines with log-generator")
+        say(f"no log files in {os.path.relpath(LOGS)} yet: making 5 days x 3 files x 500 lines with log-generator")
         code = os.spawnv(os.P_WAIT, sys.executable, [
             sys.executable, str(ROOT / "log-generator/log-generator.py"), "--path", str(LOGS), "--days", "5", "--lines",
             "500", "--files", "3"])
@@ -129,7 +130,7 @@ class Demo:
         print(f"  REST API       {self.api_url}/initiate, /download/<id>, /readyz")
         print(f"  Flower         http://localhost:{self.flower_port}")
         print(f"  S3 and its UI  http://localhost:{self.s3_port}/ui  (minio / minio123)")
-        print("  logs           .run/*.log")
+        print(f"  logs           {os.path.relpath(FOLDER)}/*.log")
         print("  end it all     make stop", flush=True)
 
 
