@@ -26,13 +26,15 @@ enum run_outcome {
     RUN_RETRY,    /* `retry` is the message to publish, `exception` the reason; the parent stores RETRY, publishes, acks */
     RUN_REJECTED, /* celery_reject(): `requeue` */
     RUN_IGNORED,  /* celery_ignore(): nothing stored, acknowledged */
-    RUN_UNDECODABLE, /* the body does not decode: acknowledged or rejected as `requeue` and `reject` say, nothing stored */
+    RUN_UNDECODABLE, /* the body does not decode: acknowledged or rejected as `reject` says, nothing stored; `exc_message`
+                        has the sentence for the log */
 };
 
 struct run_result {
     enum run_outcome outcome;
     bool stored;             /* the result is in the backend */
-    bool requeue;
+    bool reject;             /* RUN_UNDECODABLE: reject (without requeue) instead of acknowledging */
+    bool requeue;            /* RUN_REJECTED */
     double runtime;          /* seconds */
     const char *result;      /* Python's repr of the result, cut, for the event; success */
     const char *exception;   /* Python's repr of the exception, "ValueError('x')"; failure, retry */
@@ -55,6 +57,9 @@ struct pool_events {
     void (*returned)(void *context, struct request *request); /* taken back unstarted: again REQUEST_READY, to be dispatched anew */
     void (*room)(void *context);                              /* there is room for more requests */
     void (*update)(void *context, struct request *request, const char *state); /* a custom state was stored; may be NULL */
+    /* The fork server is gone (somebody killed it), and with it every child: all requests have been reported as lost, no
+     * more are taken. The worker should end. May be NULL. */
+    void (*broken)(void *context, const char *reason);
 };
 
 struct pool_options {
@@ -74,14 +79,21 @@ struct pool *pool_new(const struct pool_options *options, struct fork_server *se
 size_t pool_room(const struct pool *pool);                   /* how many more requests it takes now */
 void pool_submit(struct pool *pool, struct request *request); /* room must be; state becomes REQUEST_HANDED */
 void pool_flush(struct pool *pool);                          /* once a loop turn: writes what was submitted */
-bool pool_terminate(struct pool *pool, struct request *request, int signal); /* false: it is not in a child any more */
+/* Ends one request: true when it runs (`lost` follows, LOST_TERMINATED; a child that survives the signal is killed ten
+ * seconds later) or had not begun (then `returned` was called before this returns); false when it has ended already:
+ * `finished` or `lost` follows. */
+bool pool_terminate(struct pool *pool, struct request *request, int signal);
 /* Takes back every request that no child has claimed yet (connection lost, shutdown): `returned` is called for each. */
 void pool_take_back(struct pool *pool);
 void pool_resize(struct pool *pool, int concurrency);
 int pool_concurrency(const struct pool *pool);
 size_t pool_running(const struct pool *pool);
 json_t *pool_describe(const struct pool *pool); /* stats()["pool"]: implementation, max-concurrency, processes, max-tasks-per-child, timeouts, writes */
-void pool_close(struct pool *pool);             /* children end after what they run; then they are gone */
+/* Children end after what they run, what they have not begun is `returned`. Nothing is taken any more. */
+void pool_close(struct pool *pool);
+/* A cold shutdown begins: celery_should_stop() is true in every task from now on, and a child stops trying to store
+ * what cannot be stored. */
+void pool_stop_tasks(struct pool *pool);
 void pool_kill(struct pool *pool);              /* SIGKILL to every child's process group */
 bool pool_is_gone(const struct pool *pool);
 void pool_free(struct pool *pool);

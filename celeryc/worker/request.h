@@ -44,6 +44,7 @@ struct request {
     void *slot;                      /* the pool's: the child that has it; NULL */
     uint32_t serial;                 /* the pool's: which of the child's entries it is */
     int terminate_signal;            /* revoked with terminate: the signal; 0 */
+    int lost_runs;                   /* how often a worker was lost while it ran this; told to the task */
     bool adopted;                    /* its delivery was lost once and came again */
     void *hold;                      /* admit's: timer or lease it waits for */
 };
