@@ -1,7 +1,9 @@
-/* A message as it goes over the wire: AMQP properties, headers and body (AMQP 0-9-1, class basic; kombu/message.py).
+/* A message as it goes over the wire: AMQP properties, headers and body (AMQP 0-9-1, class basic;
+ * kombu/message.py).
  *
- * One form serves both directions. Text fields are heap strings or NULL where the property is absent; everything is
- * owned by the struct and freed by wire_message_clear(). Not thread-safe; handed from thread to thread by value. */
+ * One form serves both directions. Text fields are heap strings or NULL where the property is absent;
+ * everything is owned by the struct and freed by wire_message_clear(). Not thread-safe; handed from thread to
+ * thread by value. */
 #ifndef CELERYC_MESSAGE_PROPERTIES_H
 #define CELERYC_MESSAGE_PROPERTIES_H
 
@@ -13,7 +15,7 @@
 #include <stdint.h>
 
 struct wire_message {
-    char *exchange;    /* "" is the default exchange */
+    char *exchange; /* "" is the default exchange */
     char *routing_key;
     char *content_type;     /* "application/json" */
     char *content_encoding; /* "utf-8", "binary" */

@@ -9,6 +9,7 @@
 #ifndef CELERYC_MESSAGE_TASK_MESSAGE_H
 #define CELERYC_MESSAGE_TASK_MESSAGE_H
 
+#include "celeryc/message/json_reader.h"
 #include "celeryc/message/properties.h"
 
 /* What is wrong with a message, and so how it is disposed of. Where Celery's own worker dies of a message,
@@ -25,9 +26,8 @@ enum message_fault {
 const char *message_fault_name(enum message_fault fault); /* "undecodable", for logs */
 
 enum { MESSAGE_TEXT_MOST = 4096 }; /* bytes of an id or a task's name; longer ones are MESSAGE_INVALID */
-enum { MESSAGE_DEPTH_MOST = 900 }; /* nesting of a body; Python's own parser ends a little later */
 
-enum tristate { UNSET = -1, NO = 0, YES = 1 };
+enum tristate { TRISTATE_UNSET = -1, TRISTATE_NO = 0, TRISTATE_YES = 1 };
 
 /* Text is NULL where absent or null, and lives as long as the struct (it holds a reference to the headers, or
  * to the decoded body for protocol 1; the wire message may be cleared before). */
@@ -47,7 +47,7 @@ struct task_message {
     double time_limit, soft_time_limit; /* seconds; 0: the task's own */
     const char *argsrepr, *kwargsrepr;  /* protocol 1: made here */
     const char *origin, *lang;
-    enum tristate ignore_result; /* UNSET: as the task's type says */
+    enum tristate ignore_result; /* TRISTATE_UNSET: as the task's type says */
     int replaced_task_nesting;
     json_t *stamped_headers;       /* array, or NULL; borrowed from `source` */
     json_t *stamps;                /* object, or NULL; borrowed from `source` */
@@ -71,11 +71,6 @@ json_t *wire_message_delivery_info(const struct wire_message *wire, bool redeliv
 
 /* ---- body ---- */
 
-struct text_slice { /* bytes inside `struct task_body`'s text; data NULL: absent or null */
-    const char *data;
-    size_t size;
-};
-
 /* What a body holds. What only passes through (callbacks, errbacks, chain, chord; args and kwargs of a retry)
  * is kept as the bytes that came, since Jansson cannot hold all that Python sends. kombu's typed values
  * ({"__type__", "__value__"}) are left as they are. */
@@ -85,7 +80,7 @@ struct task_body {
     struct text_slice args_text, kwargs_text;
     struct text_slice callbacks, errbacks, chain, chord; /* JSON text */
     const char *exception; /* MESSAGE_UNFIT: the exception's type; its sentence is in `error`; static */
-    char *text;            /* the body decompressed; owned */
+    char *text; /* the body where it was compressed; owned. Else the slices are of the wire message's body */
     size_t text_size;
 };
 
