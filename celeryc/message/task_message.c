@@ -4,7 +4,6 @@
 #include "celeryc/message/repr.h"
 #include "common/clock.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +13,8 @@ const char *message_fault_name(enum message_fault fault)
                                         "unknown format", "invalid",     "unfit"};
     return (size_t)fault < sizeof names / sizeof names[0] ? names[fault] : "unknown";
 }
+
+enum { COUNT_MOST = 1000000000 };
 
 static bool is_set(const json_t *value)
 {
@@ -66,7 +67,7 @@ static bool read_count(const json_t *from, const char *name, int *count, struct 
     if (!is_set(value))
         return true;
     json_int_t number = json_integer_value(value);
-    if (!json_is_integer(value) || number < 0 || number > INT_MAX)
+    if (!json_is_integer(value) || number < 0 || number > COUNT_MOST)
         return error_set(error, ERROR_INVALID, "its `%s` is not a count", name);
     *count = (int)number;
     return true;
@@ -122,7 +123,7 @@ static bool read_fields(const json_t *from, struct task_message *message, struct
         return false;
     json_t *index = json_object_get(from, "group_index");
     json_int_t number = json_integer_value(index);
-    message->group_index = json_is_integer(index) && number >= 0 && number <= INT_MAX ? (long)number : -1;
+    message->group_index = json_is_integer(index) && number >= 0 && number <= COUNT_MOST ? (long)number : -1;
     message->shadow = shown_text(from, "shadow");
     if (message->shadow != NULL && message->shadow[0] == '\0')
         message->shadow = NULL;
