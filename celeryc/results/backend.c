@@ -142,8 +142,10 @@ bool backend_flush(struct backend *backend, double deadline, struct error *error
     if (backend->count == 0)
         return true;
     /* Each command is the first member of what is queued. */
-    bool done = redis_run(&backend->connection, (struct redis_command *const *)backend->queue, backend->count,
-                          effective_deadline(deadline), error);
+    if (!redis_run(&backend->connection, (struct redis_command *const *)backend->queue, backend->count,
+                   effective_deadline(deadline), error))
+        return false; /* what was not answered is pending still, the next flush goes on with it */
+    bool done = true;
     for (size_t i = 0; done && i < backend->count; i++) {
         if (backend->queue[i]->command.state == REDIS_REFUSED)
             done = error_set(error, backend->queue[i]->command.error.code, "%s: %s",
@@ -151,6 +153,11 @@ bool backend_flush(struct backend *backend, double deadline, struct error *error
     }
     queue_clear(backend);
     return done;
+}
+
+size_t backend_queued(const struct backend *backend)
+{
+    return backend->count;
 }
 
 /* The stored text as JSON; what is no object there was not stored by Celery. */

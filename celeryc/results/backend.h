@@ -55,9 +55,12 @@ void backend_free(struct backend *backend);
  * SUCCESS was there already; *kept then tells (may be NULL). */
 bool backend_store(struct backend *backend, const struct task_meta *meta, bool *kept, double deadline,
                    struct error *error);
-/* Pipelined: queues encoded texts and sends them together; each outcome is known after backend_flush(). */
+/* Pipelined: queues encoded texts and sends them together; each outcome is known after backend_flush(). When
+ * that fails because the deadline passed, what was not stored stays queued, for another flush
+ * (backend_queued() is not 0); when Redis refuses one for good, the others are stored and nothing stays. */
 bool backend_queue(struct backend *backend, const struct task_meta *meta, struct error *error);
 bool backend_flush(struct backend *backend, double deadline, struct error *error);
+size_t backend_queued(const struct backend *backend);
 /* What is stored: a new reference in *meta, NULL when nothing is. */
 bool backend_get(struct backend *backend, const char *task_id, json_t **meta, double deadline,
                  struct error *error);
