@@ -25,6 +25,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define CODE_COLUMN 6
 #define CODE_COLUMN_MAX 8191u
@@ -67,6 +70,18 @@ static inline size_t code_difference(const char *one, size_t one_length, const c
                                      size_t other_length, size_t from)
 {
     size_t shorter = one_length < other_length ? one_length : other_length;
+#ifdef __SSE2__
+    for (size_t at = from; at < shorter; at += sizeof(__m128i)) {
+        __m128i equal = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(one + at)),
+                                       _mm_loadu_si128((const __m128i *)(other + at)));
+        unsigned differs = (unsigned)_mm_movemask_epi8(equal) ^ 0xffffu;
+        if (differs != 0) {
+            at += (size_t)__builtin_ctz(differs);
+            return at < shorter ? at : shorter;
+        }
+    }
+    return shorter;
+#else
     for (size_t at = from; at < shorter; at += sizeof(uint64_t)) {
         uint64_t word = code_load(one + at) ^ code_load(other + at);
         if (word != 0) {
@@ -75,6 +90,7 @@ static inline size_t code_difference(const char *one, size_t one_length, const c
         }
     }
     return shorter;
+#endif
 }
 
 /* The code of a line whose first difference from the base is at byte `at`. */

@@ -30,7 +30,7 @@
 #define MERGE_WINDOW_MINIMUM ((size_t)4 << 10)
 #define MERGE_WINDOW_MAXIMUM ((size_t)256 << 10)
 #define MERGE_OUTPUT_SIZE ((size_t)128 << 10)
-#define MERGE_MEMORY ((size_t)20 << 20)        /* default of merge_options.memory */
+#define MERGE_MEMORY ((size_t)8 << 20)        /* default of merge_options.memory */
 #define MERGE_MEMORY_LIMIT ((size_t)256 << 20) /* default of merge_options.memory_limit */
 #define MERGE_LINE_LIMIT ((size_t)16 << 20)    /* default of merge_options.line_limit */
 

@@ -43,7 +43,8 @@ static __attribute__((noinline)) bool refill(struct pass *pass, struct window *w
 }
 
 /* Makes the window's next line its head; CODE_END when there is none. */
-static inline bool step(struct pass *pass, struct window *window, uint64_t *code, struct error *error)
+static inline __attribute__((always_inline)) bool step(struct pass *pass, struct window *window,
+                                                       uint64_t *code, struct error *error)
 {
     enum window_step step = window_advance(window, code, error);
     if (__builtin_expect(step == WINDOW_LINE, 1))

@@ -2,8 +2,10 @@
 
 #include <stdlib.h>
 
-bool tree_break_tie(const struct tree *tree, size_t challenger, size_t holder, uint64_t code,
-                    uint64_t *loser_code)
+/* Decides a match of equal codes by the bytes: whether the challenger loses; *loser_code becomes the loser's
+ * code against the winner. */
+static bool break_tie(const struct tree *tree, size_t challenger, size_t holder, uint64_t code,
+                      uint64_t *loser_code)
 {
     *loser_code = code;
     if (code == CODE_EQUAL || code == CODE_END)
@@ -31,11 +33,16 @@ static struct tree_entry play(struct tree *tree, size_t node, struct tree_entry 
     bool loses = one.code > other.code;
     if (one.code == other.code) {
         uint64_t loser_code;
-        loses = tree_break_tie(tree, one.window, other.window, one.code, &loser_code);
+        loses = break_tie(tree, one.window, other.window, one.code, &loser_code);
         *(loses ? &one.code : &other.code) = loser_code;
     }
     tree->entries[node] = loses ? one : other;
     return loses ? other : one;
+}
+
+struct tree_entry tree_play_tie(struct tree *tree, size_t node, struct tree_entry challenger)
+{
+    return play(tree, node, challenger, tree->entries[node]);
 }
 
 bool tree_init(struct tree *tree, const struct window *windows, const uint64_t *codes, size_t count,

@@ -27,41 +27,34 @@ bool tree_init(struct tree *tree, const struct window *windows, const uint64_t *
                struct error *error);
 void tree_clear(struct tree *tree);
 
-/* Decides a match of equal codes by the bytes: whether the challenger loses; *loser_code becomes the loser's
- * code against the winner. */
-bool tree_break_tie(const struct tree *tree, size_t challenger, size_t holder, uint64_t code,
-                    uint64_t *loser_code);
-
 static inline struct tree_entry tree_winner(const struct tree *tree)
 {
     return tree->entries[0];
 }
 
-/* Plays the winner's path again after its head has changed to one with `code`. */
+/* The rare end of tree_replay()'s match: codes are equal. Leaves the loser at `node` and returns the winner.
+ */
+struct tree_entry tree_play_tie(struct tree *tree, size_t node, struct tree_entry challenger);
+
+/* Plays the winner's path again after its head has changed to one with `code`. Either side of a match wins as
+ * often as the other, so there must be no branch on it: codes are chosen by conditional moves, windows
+ * exchanged by a mask. */
 static inline void tree_replay(struct tree *tree, uint64_t code)
 {
     struct tree_entry *entries = tree->entries;
     struct tree_entry challenger = {code, entries[0].window};
     for (size_t node = (challenger.window + tree->count) / 2; node > 0; node /= 2) {
         struct tree_entry holder = entries[node];
-        bool loses = challenger.code > holder.code;
         if (__builtin_expect(challenger.code == holder.code, 0)) {
-            uint64_t loser_code;
-            loses = tree_break_tie(tree, challenger.window, holder.window, holder.code, &loser_code);
-            if (loses)
-                challenger.code = loser_code;
-            else
-                holder.code = loser_code;
+            challenger = tree_play_tie(tree, node, challenger);
+            continue;
         }
-        /* Both orders are as likely as the other: exchanged by masks, since a branch would be mispredicted.
-         */
-        uint64_t mask = -(uint64_t)loses;
-        uint64_t code_change = (challenger.code ^ holder.code) & mask;
-        uint64_t window_change = (challenger.window ^ holder.window) & mask;
-        entries[node].code = holder.code ^ code_change;
-        entries[node].window = holder.window ^ window_change;
-        challenger.code ^= code_change;
-        challenger.window ^= window_change;
+        size_t loses = -(size_t)(challenger.code > holder.code);
+        size_t exchange = (challenger.window ^ holder.window) & loses;
+        entries[node].code = challenger.code > holder.code ? challenger.code : holder.code;
+        entries[node].window = holder.window ^ exchange;
+        challenger.code = challenger.code > holder.code ? holder.code : challenger.code;
+        challenger.window ^= exchange;
     }
     entries[0] = challenger;
 }

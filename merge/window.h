@@ -56,13 +56,19 @@ enum window_step window_fail_unsorted(const struct window *window, size_t line, 
                                       struct error *error);
 enum window_step window_fail_long(const struct window *window, size_t line, struct error *error);
 
-static inline enum window_step window_advance(struct window *window, uint64_t *code, struct error *error)
+/* Inlined: it is the merge's inner loop. */
+static inline __attribute__((always_inline)) enum window_step
+window_advance(struct window *window, uint64_t *code, struct error *error)
 {
     const char *data = window->data;
     size_t next = window->number == 0 ? 0 : window->line + window->length + 1;
     const char *end = next < window->filled ? memchr(data + next, '\n', window->filled - next) : NULL;
     if (__builtin_expect(end == NULL, 0))
         return WINDOW_EMPTY;
+    /* It will be some time before this window's turn comes again; by then its next line shall be in the
+     * cache. */
+    __builtin_prefetch(end + 64);
+    __builtin_prefetch(end + 128);
     size_t length = (size_t)(end - (data + next));
     if (__builtin_expect(length > window->pool->line_limit, 0))
         return window_fail_long(window, next, error);

@@ -1,7 +1,7 @@
 /* merge-files: merges sorted local files to standard output, as the worker merges objects. For tests and
  * benchmarks.
  *
- *     merge-files [--memory 20M] [--memory-limit 256M] [--line-limit 16M] [--from LIST] [FILE...] > merged */
+ *     merge-files [--memory 8M] [--memory-limit 256M] [--line-limit 16M] [--from LIST] [FILE...] > merged */
 #include "common/setting.h"
 #include "merge/file.h"
 
@@ -17,7 +17,7 @@ static const struct setting settings[] = {
     {.name = "memory",
      .kind = SETTING_SIZE,
      .value = &options.memory,
-     .initial = "20M",
+     .initial = "8M",
      .metavar = "SIZE",
      .help = "For all windows together."},
     {.name = "memory-limit",
