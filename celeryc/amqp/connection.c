@@ -1,0 +1,563 @@
+#include "celeryc/amqp/connection.h"
+
+#include "celeryc/amqp/table.h"
+#include "common/clock.h"
+#include "common/log.h"
+
+#include <amqp_ssl_socket.h>
+#include <amqp_tcp_socket.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- life cycle ---- */
+
+static bool add_url(struct connection *connection, const char *text, size_t size, struct error *error)
+{
+    char copy[1025];
+    struct url *grown;
+
+    while (size > 0 && text[0] == ' ') {
+        text++;
+        size--;
+    }
+    while (size > 0 && text[size - 1] == ' ')
+        size--;
+    if (size == 0)
+        return true;
+    if (size >= sizeof copy)
+        return error_set(error, ERROR_INVALID, "broker URL of more than %zu bytes", sizeof copy - 1);
+    memcpy(copy, text, size);
+    copy[size] = '\0';
+    grown = realloc(connection->urls, (connection->url_count + 1) * sizeof *grown);
+    if (grown == NULL)
+        return error_set(error, ERROR_MEMORY, "no memory for a broker URL");
+    connection->urls = grown;
+    struct url *url = &grown[connection->url_count];
+    if (!url_parse(copy, url, error))
+        return error_context(error, "broker");
+    bool tls = strcmp(url->scheme, "amqps") == 0;
+    if (!tls && strcmp(url->scheme, "amqp") != 0 && strcmp(url->scheme, "pyamqp") != 0)
+        return error_set(error, ERROR_INVALID, "broker URL with scheme '%s': amqp:// or amqps:// is known",
+                         url->scheme);
+    if (url->host[0] == '\0')
+        strcpy(url->host, "localhost");
+    if (url->port == 0)
+        url->port = tls ? 5671 : 5672;
+    if (url->user[0] == '\0') {
+        strcpy(url->user, "guest");
+        strcpy(url->password, "guest");
+    }
+    if (url->path[0] == '\0')
+        strcpy(url->path, "/");
+    connection->url_count++;
+    return true;
+}
+
+static bool copy_text(const char **text)
+{
+    if (*text == NULL)
+        return true;
+    *text = strdup(*text);
+    return *text != NULL;
+}
+
+static bool read_urls(struct connection *connection, const char *urls, struct error *error)
+{
+    if (urls == NULL)
+        return error_set(error, ERROR_INVALID, "no broker URL");
+    if (strlen(urls) > 16384)
+        return error_set(error, ERROR_INVALID, "broker URLs of more than 16 KiB");
+    for (const char *at = urls;;) {
+        size_t size = strcspn(at, ";");
+        if (!add_url(connection, at, size, error))
+            return false;
+        if (at[size] == '\0')
+            break;
+        at += size + 1;
+    }
+    if (connection->url_count == 0)
+        return error_set(error, ERROR_INVALID, "no broker URL");
+    return true;
+}
+
+static void set_defaults(struct broker_options *options)
+{
+    if (options->connect_timeout <= 0)
+        options->connect_timeout = 4;
+    if (options->retry_first <= 0 && options->retry_step <= 0 && options->retry_most <= 0) {
+        options->retry_first = 2;
+        options->retry_step = 2;
+        options->retry_most = 30;
+    }
+    if (options->purpose == NULL)
+        options->purpose = "celeryc";
+}
+
+bool connection_init(struct connection *connection, const struct broker_options *options, struct error *error)
+{
+    memset(connection, 0, sizeof *connection);
+    connection->options = *options;
+    set_defaults(&connection->options);
+    connection->fd = connection->interrupt_fd = -1;
+    pthread_mutex_init(&connection->mutex, NULL);
+    error_set(&connection->reason, ERROR_UNAVAILABLE, "the broker was not connected to yet");
+
+    struct broker_options *own = &connection->options;
+    own->urls = NULL; /* read into connection->urls, passwords and all */
+    bool copied = copy_text(&own->purpose);
+    if (!copied)
+        own->ca_file = NULL;
+    if (!copied || !copy_text(&own->ca_file)) {
+        connection_clear(connection);
+        return error_set(error, ERROR_MEMORY, "no memory for a connection");
+    }
+    bool fine = options->heartbeat >= 0 && options->heartbeat <= 65535
+                    ? read_urls(connection, options->urls, error)
+                    : error_set(error, ERROR_INVALID, "heartbeat of %d s: 0 to 65535", options->heartbeat);
+    if (!fine)
+        connection_clear(connection);
+    return fine;
+}
+
+void connection_clear(struct connection *connection)
+{
+    connection_close(connection, false);
+    if (connection->urls != NULL)
+        explicit_bzero(connection->urls, connection->url_count * sizeof *connection->urls);
+    free(connection->urls);
+    free((char *)connection->options.purpose);
+    free((char *)connection->options.ca_file);
+    pthread_mutex_destroy(&connection->mutex);
+}
+
+/* ---- opening ---- */
+
+static struct timeval to_timeval(double seconds)
+{
+    if (seconds < 0.001)
+        seconds = 0.001;
+    return (struct timeval){.tv_sec = (time_t)seconds,
+                            .tv_usec = (suseconds_t)((seconds - (double)(time_t)seconds) * 1e6)};
+}
+
+/* Lets connection_interrupt() reach the socket. False when it came already. */
+static bool publish_socket(struct connection *connection)
+{
+    pthread_mutex_lock(&connection->mutex);
+    connection->interrupt_fd = fcntl(connection->fd, F_DUPFD_CLOEXEC, 0);
+    bool wanted = !connection->interrupted && connection->interrupt_fd >= 0;
+    pthread_mutex_unlock(&connection->mutex);
+    return wanted;
+}
+
+static amqp_table_entry_t text_entry(const char *key, const char *text)
+{
+    amqp_table_entry_t entry = {.key = amqp_cstring_bytes(key)};
+    entry.value.kind = AMQP_FIELD_KIND_UTF8;
+    entry.value.value.bytes = amqp_cstring_bytes(text);
+    return entry;
+}
+
+static amqp_table_entry_t true_entry(const char *key)
+{
+    amqp_table_entry_t entry = {.key = amqp_cstring_bytes(key)};
+    entry.value.kind = AMQP_FIELD_KIND_BOOLEAN;
+    entry.value.value.boolean = 1;
+    return entry;
+}
+
+static amqp_rpc_reply_t login(struct connection *connection, const struct url *url)
+{
+    amqp_table_entry_t capabilities[] = {
+        true_entry("consumer_cancel_notify"),
+        true_entry("connection.blocked"),
+        true_entry("basic.nack"),
+        true_entry("publisher_confirms"),
+        true_entry("exchange_exchange_bindings"),
+        true_entry("authentication_failure_close"),
+    };
+    amqp_table_entry_t properties[] = {
+        text_entry("product", "celeryc"),
+        text_entry("version", "0.1.0"),
+        text_entry("platform", "C"),
+        text_entry("information", "Celery in C"),
+        text_entry("connection_name", connection->options.purpose),
+        {.key = amqp_cstring_bytes("capabilities")},
+    };
+    properties[5].value.kind = AMQP_FIELD_KIND_TABLE;
+    properties[5].value.value.table =
+        (amqp_table_t){sizeof capabilities / sizeof capabilities[0], capabilities};
+    amqp_table_t table = {sizeof properties / sizeof properties[0], properties};
+    return amqp_login_with_properties(connection->state, url->path, 8, CONNECTION_FRAME_MOST,
+                                      connection->options.heartbeat, &table, AMQP_SASL_METHOD_PLAIN,
+                                      url->user, url->password);
+}
+
+static bool fail_status(struct error *error, enum error_code code, const char *what, int status)
+{
+    return error_set(error, status == AMQP_STATUS_TIMEOUT ? ERROR_TIMEOUT : code, "%s: %s", what,
+                     amqp_error_string2(status));
+}
+
+static amqp_socket_t *make_socket(struct connection *connection, const struct url *url, struct error *error)
+{
+    bool tls = strcmp(url->scheme, "amqps") == 0;
+    amqp_socket_t *socket =
+        tls ? amqp_ssl_socket_new(connection->state) : amqp_tcp_socket_new(connection->state);
+    if (socket == NULL) {
+        error_set(error, ERROR_MEMORY, "no memory for a socket");
+        return NULL;
+    }
+    if (!tls)
+        return socket;
+    const char *file = connection->options.ca_file;
+    if (file != NULL && amqp_ssl_socket_set_cacert(socket, file) != AMQP_STATUS_OK) {
+        error_set(error, ERROR_INVALID, "CA file %s cannot be used", file);
+        return NULL;
+    }
+    if (file == NULL)
+        SSL_CTX_set_default_verify_paths(amqp_ssl_socket_get_context(socket));
+    return socket;
+}
+
+static void read_server(struct connection *connection)
+{
+    const amqp_table_t *table = amqp_get_server_properties(connection->state);
+    char *version = NULL;
+    for (int i = 0; i < table->num_entries && version == NULL; i++) {
+        const amqp_table_entry_t *entry = &table->entries[i];
+        if (entry->key.len == 7 && memcmp(entry->key.bytes, "version", 7) == 0 &&
+            entry->value.kind == AMQP_FIELD_KIND_UTF8)
+            version = table_text(entry->value.value.bytes);
+    }
+    connection->server_major = connection->server_minor = 0;
+    if (version != NULL && sscanf(version, "%d.%d", &connection->server_major, &connection->server_minor) < 1)
+        connection->server_major = 0;
+    pthread_mutex_lock(&connection->mutex);
+    snprintf(connection->server_version, sizeof connection->server_version, "%s",
+             version == NULL ? "" : version);
+    connection->heartbeat = amqp_get_heartbeat(connection->state);
+    connection->up = true;
+    pthread_mutex_unlock(&connection->mutex);
+    free(version);
+}
+
+static bool open_url(struct connection *connection, const struct url *url, struct error *error)
+{
+    double deadline = clock_monotonic() + connection->options.connect_timeout;
+    connection->state = amqp_new_connection();
+    if (connection->state == NULL)
+        return error_set(error, ERROR_MEMORY, "no memory for a connection");
+    amqp_socket_t *socket = make_socket(connection, url, error);
+    if (socket == NULL)
+        return false;
+
+    struct timeval left = to_timeval(connection->options.connect_timeout);
+    errno = 0;
+    int status = amqp_socket_open_noblock(socket, url->host, url->port, &left);
+    if (status == AMQP_STATUS_SOCKET_ERROR && errno != 0)
+        return error_set(error, ERROR_UNAVAILABLE, "connecting: %s", strerror(errno));
+    if (status != AMQP_STATUS_OK)
+        return fail_status(error, ERROR_UNAVAILABLE, "connecting", status);
+    connection->fd = amqp_get_sockfd(connection->state);
+    if (!publish_socket(connection))
+        return error_set(error, ERROR_CANCELLED, "told to stop");
+
+    left = to_timeval(deadline - clock_monotonic());
+    amqp_set_handshake_timeout(connection->state, &left);
+    left = to_timeval(CONNECTION_CALL_TIMEOUT);
+    amqp_set_rpc_timeout(connection->state, &left);
+    return connection_check(connection, 0, login(connection, url), "login", error) == CONNECTION_REPLY_OK;
+}
+
+bool connection_open(struct connection *connection, struct error *error)
+{
+    connection_close(connection, false);
+    const struct url *url = &connection->urls[connection->url_next];
+    pthread_mutex_lock(&connection->mutex);
+    connection->url_current = connection->url_next;
+    pthread_mutex_unlock(&connection->mutex);
+    connection->url_next = (connection->url_next + 1) % connection->url_count;
+    connection->attempts++;
+    connection->blocked = false;
+
+    struct error reason = {0};
+    if (!open_url(connection, url, &reason)) {
+        char shown[URL_FIELD * 3];
+        url_redact(url, shown, sizeof shown);
+        error_context(&reason, "broker %s", shown);
+        connection_set_reason(connection, &reason);
+        connection_close(connection, false);
+        if (error != NULL)
+            *error = reason;
+        return false;
+    }
+    connection->opened_at = clock_monotonic();
+    read_server(connection);
+    return true;
+}
+
+double connection_backoff(const struct connection *connection, unsigned failures)
+{
+    const struct broker_options *options = &connection->options;
+    unsigned char random = 128;
+    if (failures == 0)
+        return 0;
+    double delay = options->retry_first + options->retry_step * (failures - 1);
+    if (delay > options->retry_most)
+        delay = options->retry_most;
+    if (getrandom(&random, 1, GRND_NONBLOCK) != 1)
+        random = 128;
+    return delay * (0.75 + random / 512.0);
+}
+
+double connection_delay(const struct connection *connection)
+{
+    unsigned count = (unsigned)connection->url_count;
+    return connection->attempts % count == 0 ? connection_backoff(connection, connection->attempts / count)
+                                             : 0;
+}
+
+/* ---- closing ---- */
+
+void connection_close(struct connection *connection, bool polite)
+{
+    if (connection->state == NULL)
+        return;
+    if (polite)
+        amqp_connection_close(connection->state, AMQP_REPLY_SUCCESS);
+    pthread_mutex_lock(&connection->mutex);
+    if (connection->interrupt_fd >= 0)
+        close(connection->interrupt_fd);
+    connection->interrupt_fd = -1;
+    if (connection->up && clock_monotonic() - connection->opened_at >= CONNECTION_STEADY)
+        connection->attempts = 0;
+    connection->up = false;
+    pthread_mutex_unlock(&connection->mutex);
+    if (connection->attempts == 0) /* the same broker first: often it was only restarted */
+        connection->url_next = connection->url_current;
+    amqp_destroy_connection(connection->state);
+    connection->state = NULL;
+    connection->fd = -1;
+}
+
+void connection_abandon(struct connection *connection)
+{
+    char discarded[16384];
+    if (connection->state == NULL)
+        return;
+    /* A socket that is closed with input unread resets the connection, and what was just sent may be lost
+     * with it. */
+    shutdown(connection->fd, SHUT_WR);
+    for (double end = clock_monotonic() + 2; clock_monotonic() < end;) {
+        struct pollfd wait = {.fd = connection->fd, .events = POLLIN};
+        if (poll(&wait, 1, 100) == 1 && recv(connection->fd, discarded, sizeof discarded, MSG_DONTWAIT) == 0)
+            break;
+    }
+    connection_close(connection, false);
+}
+
+void connection_set_reason(struct connection *connection, const struct error *reason)
+{
+    pthread_mutex_lock(&connection->mutex);
+    connection->reason = *reason;
+    pthread_mutex_unlock(&connection->mutex);
+}
+
+/* ---- frames ---- */
+
+/* Frames of channel 0. False when the connection is over. */
+static bool handle_control(struct connection *connection, const amqp_frame_t *frame, struct error *error)
+{
+    if (frame->frame_type != AMQP_FRAME_METHOD)
+        return true;
+    if (frame->payload.method.id == AMQP_CONNECTION_BLOCKED_METHOD) {
+        const amqp_connection_blocked_t *blocked = frame->payload.method.decoded;
+        log_warning("the broker takes no messages for now: %.*s", (int)blocked->reason.len,
+                    (char *)blocked->reason.bytes);
+        connection->blocked = true;
+    } else if (frame->payload.method.id == AMQP_CONNECTION_UNBLOCKED_METHOD) {
+        log_info("the broker takes messages again");
+        connection->blocked = false;
+    } else if (frame->payload.method.id == AMQP_CONNECTION_CLOSE_METHOD) {
+        const amqp_connection_close_t *close = frame->payload.method.decoded;
+        amqp_connection_close_ok_t ok = {0};
+        error_set(error, ERROR_UNAVAILABLE, "the broker closed the connection: %.*s (%d)",
+                  (int)close->reply_text.len, (char *)close->reply_text.bytes, close->reply_code);
+        amqp_send_method(connection->state, 0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok);
+        return false;
+    }
+    return true;
+}
+
+enum connection_frame connection_read(struct connection *connection, amqp_frame_t *frame, struct error *error)
+{
+    for (;;) {
+        struct timeval now = {0};
+        int status = amqp_simple_wait_frame_noblock(connection->state, frame, &now);
+        if (status == AMQP_STATUS_TIMEOUT)
+            return CONNECTION_NOTHING;
+        if (status != AMQP_STATUS_OK) {
+            fail_status(error, ERROR_UNAVAILABLE, "connection to the broker lost", status);
+            bool unreadable = status == AMQP_STATUS_BAD_AMQP_DATA || status == AMQP_STATUS_UNKNOWN_CLASS ||
+                              status == AMQP_STATUS_UNKNOWN_METHOD;
+            return unreadable ? CONNECTION_BROKEN : CONNECTION_GONE;
+        }
+        if (frame->channel != 0)
+            return CONNECTION_FRAME;
+        if (!handle_control(connection, frame, error))
+            return CONNECTION_GONE;
+        connection_release(connection, 0);
+    }
+}
+
+void connection_release(struct connection *connection, amqp_channel_t channel)
+{
+    amqp_maybe_release_buffers_on_channel(connection->state, channel);
+}
+
+/* ---- waiting ---- */
+
+void connection_wait(struct connection *connection, int wake_fd, bool read, bool write, double timeout)
+{
+    struct pollfd wait[2] = {{.fd = wake_fd, .events = POLLIN}, {.fd = connection->fd}};
+    bool open = connection->state != NULL && connection->fd >= 0;
+    if (open) {
+        wait[1].events = (short)((read ? POLLIN : 0) | (write ? POLLOUT : 0));
+        int heartbeat = amqp_get_heartbeat(connection->state);
+        if (heartbeat > 0 && (timeout < 0 || timeout > heartbeat / 2.0))
+            timeout = heartbeat / 2.0;
+        if (read && (amqp_frames_enqueued(connection->state) || amqp_data_in_buffer(connection->state)))
+            timeout = 0;
+    }
+    int milliseconds = timeout < 0 ? -1 : timeout > 3600 ? 3600000 : (int)(timeout * 1000 + 0.999);
+    poll(wait, open ? 2 : 1, milliseconds);
+}
+
+bool connection_is_writable(const struct connection *connection)
+{
+    struct pollfd wait = {.fd = connection->fd, .events = POLLOUT};
+    return poll(&wait, 1, 0) == 1;
+}
+
+void connection_cork(struct connection *connection, bool on)
+{
+    int value = on;
+    if (connection->fd >= 0)
+        setsockopt(connection->fd, IPPROTO_TCP, TCP_CORK, &value, sizeof value);
+}
+
+/* ---- synchronous calls ---- */
+
+static enum error_code code_of_reply(int code)
+{
+    switch (code) {
+    case AMQP_NOT_FOUND:
+        return ERROR_NOT_FOUND;
+    case AMQP_ACCESS_REFUSED:
+    case AMQP_NOT_ALLOWED:
+        return ERROR_DENIED;
+    case AMQP_RESOURCE_LOCKED:
+    case AMQP_CONNECTION_FORCED:
+    case AMQP_INTERNAL_ERROR:
+        return ERROR_UNAVAILABLE;
+    default:
+        return ERROR_INVALID;
+    }
+}
+
+void connection_answer_close(struct connection *connection, amqp_channel_t channel,
+                             const amqp_channel_close_t *close, struct error *error)
+{
+    amqp_channel_close_ok_t ok = {0};
+    error_set(error, code_of_reply(close->reply_code), "%.*s (%d)", (int)close->reply_text.len,
+              (char *)close->reply_text.bytes, close->reply_code);
+    amqp_send_method(connection->state, channel, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
+}
+
+enum connection_reply connection_check(struct connection *connection, amqp_channel_t channel,
+                                       amqp_rpc_reply_t reply, const char *what, struct error *error)
+{
+    if (reply.reply_type == AMQP_RESPONSE_NORMAL)
+        return CONNECTION_REPLY_OK;
+    if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION && reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD) {
+        connection_answer_close(connection, channel, reply.reply.decoded, error);
+        error_context(error, "%s", what);
+        return CONNECTION_REPLY_REFUSED;
+    }
+    if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&
+        reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD) {
+        const amqp_connection_close_t *close = reply.reply.decoded;
+        amqp_connection_close_ok_t ok = {0};
+        error_set(error, code_of_reply(close->reply_code), "%s: %.*s (%d)", what, (int)close->reply_text.len,
+                  (char *)close->reply_text.bytes, close->reply_code);
+        amqp_send_method(connection->state, 0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok);
+    } else if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION) {
+        fail_status(error, ERROR_UNAVAILABLE, what, reply.library_error);
+    } else {
+        error_set(error, ERROR_UNAVAILABLE, "%s: the broker hung up", what);
+    }
+    return CONNECTION_REPLY_GONE;
+}
+
+enum connection_reply connection_open_channel(struct connection *connection, amqp_channel_t channel,
+                                              struct error *error)
+{
+    amqp_channel_open(connection->state, channel);
+    return connection_check(connection, channel, amqp_get_rpc_reply(connection->state), "opening a channel",
+                            error);
+}
+
+/* ---- any thread ---- */
+
+void connection_interrupt(struct connection *connection)
+{
+    pthread_mutex_lock(&connection->mutex);
+    connection->interrupted = true;
+    if (connection->interrupt_fd >= 0)
+        shutdown(connection->interrupt_fd, SHUT_RDWR);
+    pthread_mutex_unlock(&connection->mutex);
+}
+
+bool connection_is_up(struct connection *connection, struct error *error)
+{
+    pthread_mutex_lock(&connection->mutex);
+    bool up = connection->up;
+    if (!up && error != NULL)
+        *error = connection->reason;
+    pthread_mutex_unlock(&connection->mutex);
+    return up;
+}
+
+json_t *connection_describe(struct connection *connection)
+{
+    pthread_mutex_lock(&connection->mutex);
+    const struct url *url = &connection->urls[connection->url_current];
+    json_t *alternates = json_array();
+    for (size_t i = 0; i < connection->url_count; i++) {
+        char shown[URL_FIELD * 3];
+        url_redact(&connection->urls[i], shown, sizeof shown);
+        if (i != connection->url_current)
+            json_array_append_new(alternates, json_string(shown));
+    }
+    json_t *json = json_pack(
+        "{s:s, s:s, s:s, s:i, s:b, s:b, s:s, s:f, s:{}, s:s, s:n, s:f, s:s, s:o, s:n, s:b, s:s}", "hostname",
+        url->host, "userid", url->user, "virtual_host", url->path, "port", url->port, "insist", 0, "ssl",
+        strcmp(url->scheme, "amqps") == 0, "transport", "amqp", "connect_timeout",
+        connection->options.connect_timeout, "transport_options", "login_method", "PLAIN", "uri_prefix",
+        "heartbeat", (double)(connection->up ? connection->heartbeat : connection->options.heartbeat),
+        "failover_strategy", "round-robin", "alternates", alternates, "credential_provider", "connected",
+        connection->up, "server_version", connection->server_version);
+    pthread_mutex_unlock(&connection->mutex);
+    return json;
+}

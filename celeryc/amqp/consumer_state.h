@@ -1,0 +1,85 @@
+/* What consumer.c (the owner's side) and consumer_thread.c share. */
+#ifndef CELERYC_AMQP_CONSUMER_STATE_H
+#define CELERYC_AMQP_CONSUMER_STATE_H
+
+#include "celeryc/amqp/connection.h"
+#include "celeryc/amqp/consumer.h"
+#include "celeryc/amqp/content.h"
+#include "celeryc/amqp/owned_thread.h"
+#include "celeryc/amqp/settlement.h"
+
+#define CONSUMER_EVENTS_MOST 65536     /* events not taken, above which nothing is read from the broker */
+#define CONSUMER_BYTES_MOST (64 << 20) /* the same in bytes of bodies */
+
+struct settling {
+    uint32_t epoch;
+    enum settlement how;
+    uint64_t tag;
+};
+
+struct settlings {
+    struct settling *items;
+    size_t count, capacity;
+};
+
+enum order_kind { ORDER_ADD, ORDER_CANCEL, ORDER_PREFETCH };
+
+/* What the owner wants; taken by the thread. */
+struct order {
+    enum order_kind kind;
+    struct queue_spec *spec; /* ADD */
+    char *queue;             /* CANCEL */
+    unsigned prefetch;       /* PREFETCH */
+    struct order *next;
+};
+
+/* A queue that is to be consumed from. */
+struct subscription {
+    struct queue_spec *spec;
+    char tag[80];
+    bool active;
+    bool cancelled; /* by the owner; kept until the broker has no deliveries of it under way */
+    bool barred;    /* consuming was refused: not before the next connection */
+    unsigned failures;
+    double retry_at;   /* clock_monotonic() */
+    char refusal[256]; /* the reason reported last, so that it is reported once */
+    struct subscription *next;
+};
+
+struct consumer {
+    struct connection connection;
+    struct owned_thread thread;
+    size_t message_limit;
+    int event_fd;
+
+    struct settlings unflushed; /* the owner's alone */
+
+    pthread_mutex_t mutex; /* guards the next group */
+    struct consumer_event *first, *last;
+    size_t event_count, event_bytes;
+    bool paused; /* the thread does not read until events are taken */
+    struct order *orders, *last_order;
+    struct settlings flushed;
+
+    /* the thread's alone */
+    struct subscription *subscriptions;
+    unsigned prefetch;
+    bool prefetch_global;
+    uint32_t epoch;
+    amqp_channel_t channel; /* 0: none is open */
+    unsigned channel_failures;
+    double channel_opened_at, retry_at;
+    unsigned tags_made;
+    struct settlement_book book;
+    struct settlings taken;
+    struct content_assembly assembly;
+    struct consumer_event *arriving; /* the delivery that is assembled */
+    bool arriving_no_ack;
+    struct consumer_event *batch, *batch_last; /* not yet shown to the owner */
+    size_t batch_count, batch_bytes;
+};
+
+void consumer_run(void *context);     /* the thread */
+void consumer_dispose(void *context); /* frees everything; the thread has ended */
+
+#endif

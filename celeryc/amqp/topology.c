@@ -1,0 +1,50 @@
+#include "celeryc/amqp/topology.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool copy_text(const char **to, const char *text)
+{
+    *to = text == NULL ? NULL : strdup(text);
+    return text == NULL || *to != NULL;
+}
+
+struct queue_spec *queue_spec_copy(const struct queue_spec *spec)
+{
+    struct queue_spec *copy = malloc(sizeof *copy);
+    if (copy == NULL)
+        return NULL;
+    *copy = *spec;
+    const char *exchange = spec->exchange != NULL ? spec->exchange : spec->name != NULL ? spec->name : "";
+    bool done = copy_text(&copy->name, spec->name);
+    done = copy_text(&copy->exchange, exchange) && done;
+    done =
+        copy_text(&copy->exchange_type, spec->exchange_type != NULL ? spec->exchange_type : "direct") && done;
+    done = copy_text(&copy->routing_key, spec->routing_key != NULL ? spec->routing_key : spec->name) && done;
+    done = copy_text(&copy->consumer_tag, spec->consumer_tag) && done;
+    copy->arguments = spec->arguments == NULL ? NULL : json_deep_copy(spec->arguments);
+    if (!done || (spec->arguments != NULL && copy->arguments == NULL)) {
+        queue_spec_free(copy);
+        return NULL;
+    }
+    return copy;
+}
+
+void queue_spec_free(struct queue_spec *spec)
+{
+    if (spec == NULL)
+        return;
+    free((char *)spec->name);
+    free((char *)spec->exchange);
+    free((char *)spec->exchange_type);
+    free((char *)spec->routing_key);
+    free((char *)spec->consumer_tag);
+    json_decref(spec->arguments);
+    free(spec);
+}
+
+bool queue_spec_is_quorum(const struct queue_spec *spec)
+{
+    const char *type = json_string_value(json_object_get(spec->arguments, "x-queue-type"));
+    return type != NULL && strcmp(type, "quorum") == 0;
+}
