@@ -44,7 +44,8 @@ struct s3_settings {
     double connect_timeout; /* seconds to connect; default 5 */
     double stall_timeout;   /* seconds without a byte after which a transfer counts as broken; default 20 */
     double retry_time;      /* seconds of failures in a row after which we give up; default 60 */
-    unsigned connections;   /* most transfers at once; default 384 */
+    unsigned
+        connections; /* most transfers at once of a set of readers, and of all else together; default 384 */
 
     /* Asked at least every 100 ms while a call waits, in the thread that waits; true ends the call with
      * ERROR_CANCELLED. May be NULL. Must be safe in every thread that uses the client. */

@@ -11,9 +11,8 @@
  * the caller fills the next. An upload that is freed without having been finished is aborted on the server,
  * as is one whose part or completion fails.
  *
- * Size of part n (from 1): 8 MiB for the first 2,000, then it grows with the object so that 10,000 parts
- * reach 5 TiB; the parts in flight become fewer as they grow, but one is always being filled while one is
- * sent. Memory: at most max((in_flight + 1) * 8 MiB, 2 * size of the current part).
+ * Sizes of parts: part_size.h. Memory: at most (in_flight + 1) * part_size, or twice the current part where
+ * that is more (objects of more than 70 GiB whose size was not told before, or of more than 100 GiB).
  *
  * Every part carries its SHA-256 in the signature over http and CRC32C as checksum where the server takes it.
  * Threads, errors, retries: client.h; an upload is used by one thread at a time. */
@@ -27,6 +26,7 @@ struct s3_upload;
 struct s3_upload_options {
     const char *content_type; /* default application/octet-stream */
     size_t part_size;         /* bytes of a part, at least 5 MiB; default 8 MiB */
+    uint64_t expected_size;   /* bytes that will be written, as far as one knows; default: not known */
     unsigned in_flight;       /* most parts being sent at once; default 2 */
 };
 
