@@ -1,4 +1,4 @@
-/* celery-message: what celeryc makes of JSON lines, for comparison with Python. Reads one JSON value a line
+/* message-tool: what celeryc makes of JSON lines, for comparison with Python. Reads one JSON value a line
  * from standard input, writes one JSON line each:
  *
  *     repr N     saferepr of the value, cut at N characters (0: not)        tuple N   the same, the array as

@@ -18,7 +18,7 @@ CHARACTERS = ["a", "b", "z", " ", "  ", "'", '"', "\\", "\n", "\t", "\r", "\x01"
 def through_the_tool(mode, values, *arguments):
     """One answer for each value, from one run of the program."""
     lines = "".join(json.dumps(value) + "\n" for value in values)
-    done = subprocess.run([program("celery-message"), mode, *map(str, arguments)], input=lines.encode(),
+    done = subprocess.run([program("message-tool"), mode, *map(str, arguments)], input=lines.encode(),
                           capture_output=True, env=environment(), timeout=300)
     assert done.returncode == 0, done.stderr.decode()
     answers = [json.loads(line) for line in done.stdout.decode().splitlines()]

@@ -1,0 +1,43 @@
+"""Tasks of the genuine Celery worker that tests talk to; broker and results come from the environment."""
+
+import os
+import time
+
+from celery import Celery
+
+app = Celery("pytasks", broker=os.environ.get("CELERY_BROKER_URL"), backend=os.environ.get("CELERY_RESULT_BACKEND"))
+app.conf.update(broker_connection_retry_on_startup=True, worker_send_task_events=True, worker_concurrency=2,
+                result_compression=os.environ.get("TEST_RESULT_COMPRESSION"))
+
+
+@app.task(name="demo.add")
+def add(x, y):
+    return x + y
+
+
+@app.task(name="demo.echo", bind=True)
+def echo(self, *args, **kwargs):
+    """What arrived, as the worker sees it."""
+    request = self.request
+    return {"args": list(args), "kwargs": kwargs, "id": request.id, "retries": request.retries, "eta": request.eta,
+            "expires": request.expires, "root_id": request.root_id, "parent_id": request.parent_id,
+            "timelimit": request.timelimit, "priority": request.delivery_info["priority"],
+            "headers": request.headers, "ignore_result": request.ignore_result, "reply_to": request.reply_to}
+
+
+@app.task(name="demo.fail")
+def fail(message="deliberate"):
+    raise ValueError(message)
+
+
+@app.task(name="demo.sleep")
+def sleep(seconds):
+    time.sleep(seconds)
+    return seconds
+
+
+@app.task(name="demo.give")
+def give(kind):
+    """Results that are hard to hold."""
+    return {"huge": 10 ** 40, "nan": float("nan"), "deep": [[[[[1]]]]], "long": "x" * 100000,
+            "text": "ü\U0001f600\0 '\""}[kind]
