@@ -10,11 +10,11 @@
  *     page_condemn   CLAIMED -> CONDEMNED              (a finish fails: the child kills its own process
  * group, so that no signal can come late)
  *
- * Each change is one compare-and-swap, so exactly one side wins. A request is known by its serial, from 1 up;
- * the page remembers the last PAGE_ENTRIES serials, and the parent has no more than that in a child's hands.
- * The page is sealed against resizing and holds no pointers; whatever a child gone mad writes there harms
- * that child alone. All functions are lock-free; the parent's are for its one thread, the child's for its
- * main thread, and page_should_stop() for any. */
+ * Each change is one compare-and-swap, so exactly one side wins. A request is known by its serial, which
+ * counts up and wraps; the page remembers the last PAGE_ENTRIES serials, and the parent has no more than that
+ * in a child's hands. The page is sealed against resizing and holds no pointers; whatever a child gone mad
+ * writes there harms that child alone. All functions are lock-free; the parent's are for its one thread, the
+ * child's for its main thread, and page_should_stop() for any. */
 #ifndef CELERYC_WORKER_PAGE_H
 #define CELERYC_WORKER_PAGE_H
 

@@ -105,7 +105,7 @@ bool pool_order_get(struct frame_reader *reader, struct pool_order *order)
     order->lost_runs = lost < 0 ? 0 : lost > INT_MAX ? INT_MAX : (int)lost;
     order->soft_time_limit = frame_get_double(reader);
     order->time_limit = frame_get_double(reader);
-    if (get_borrowed(reader, &order->wire) && frame_is_read(reader) && order->serial != 0)
+    if (get_borrowed(reader, &order->wire) && frame_is_read(reader))
         return true;
     pool_order_clear(order);
     return false;

@@ -6,7 +6,7 @@
 #include "celeryc/worker/pool_frame.h"
 
 struct pool_order {
-    uint32_t serial; /* its entry in the page; from 1 */
+    uint32_t serial; /* its entry in the page */
     uint32_t type;   /* index into the table of task types */
     bool redelivered;
     int lost_runs;          /* how often a worker was lost while it ran this */

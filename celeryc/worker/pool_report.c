@@ -51,6 +51,12 @@ bool pool_report_put(struct bytes *to, const struct pool_report *report, struct 
     return frame_end(&writer, error);
 }
 
+void pool_report_set_unstored(struct bytes *in, size_t offset)
+{
+    in->data[offset + FRAME_HEAD + sizeof(uint32_t) + sizeof(double) + 1] =
+        0; /* behind serial, started, outcome */
+}
+
 static void get_result(struct frame_reader *reader, struct pool_report *report)
 {
     struct run_result *result = &report->result;

@@ -19,6 +19,10 @@ struct pool_report {
 /* Appends one. `report->result.retry` is read from where it points. */
 bool pool_report_put(struct bytes *to, const struct pool_report *report, struct error *error);
 
+/* Makes result.stored false in a FINISHED report that begins at `offset`, written when storing was still to
+ * come. */
+void pool_report_set_unstored(struct bytes *in, size_t offset);
+
 /* Reads one of `kind`; end it with pool_report_clear(), before the frame's bytes are moved. False: no such
  * report. */
 bool pool_report_get(enum frame_kind kind, struct frame_reader *reader, struct pool_report *report);

@@ -1,0 +1,70 @@
+/* A child's state, for the files that make it up: child.c (the loop), child_store.c (what leaves it),
+ * execute.c (one task), follow.c (what follows a task). */
+#ifndef CELERYC_WORKER_CHILD_STATE_H
+#define CELERYC_WORKER_CHILD_STATE_H
+
+#include "celeryc/worker/child.h"
+#include "celeryc/worker/page.h"
+#include "celeryc/worker/pool_report.h"
+#include "celeryc/worker/task_context.h"
+#include "common/bytes.h"
+
+struct publisher; /* celeryc/amqp/publisher.h */
+
+struct child {
+    const struct child_options *options;
+    struct broker_options broker;
+    int socket;
+    struct page *page;
+    size_t types;     /* how many there are */
+    double *runtimes; /* of each type: about how long it runs, seconds; < 0 unknown */
+    struct task_keeper keeper;
+    struct backend *backend; /* made when first needed, as is the publisher */
+    struct publisher *publisher;
+    struct bytes in;
+    struct bytes out; /* reports, to be written when the results before them are stored */
+    size_t *unstored; /* where in `out` the reports begin whose results are in the backend's queue */
+    size_t unstored_count, unstored_capacity;
+    double flushed; /* clock_monotonic() of the last flush */
+    bool retiring;  /* it has asked to be replaced */
+    bool parent_gone;
+};
+
+/* ---- child_store.c ---- */
+
+/* Queues a result; it is stored with the next flush. False for what cannot be stored at all (not JSON, too
+ * large). */
+bool child_queue_result(struct child *child, const struct task_meta *meta, struct error *error);
+
+/* Queues a report. `waits`: it says that a result is stored which has been queued since the last flush. */
+void child_report(struct child *child, const struct pool_report *report, bool waits);
+
+/* Stores what is queued, however long Redis is away (but for a cold shutdown), then writes the reports. */
+void child_flush(struct child *child);
+
+/* Publishes a message and waits for the broker's confirm, however long the broker is away (but for a cold
+ * shutdown). A queue that does not exist is declared, as Celery does. The message is taken in any case. */
+bool child_publish(struct child *child, struct wire_message *take, struct error *error);
+
+/* celery_update_state(). */
+bool child_update_state(void *context, struct celery_task *task, const char *state, json_t *meta);
+
+/* What is stored of `task` besides status, result, traceback and time. */
+void child_fill_meta(const struct child *child, const struct celery_task *task, struct task_meta *meta);
+
+/* ---- execute.c ---- */
+
+/* Runs one claimed order, to the point where its result and report are queued. */
+void execute(struct child *child, const struct pool_order *order);
+
+/* ---- follow.c ---- */
+
+/* Publishes what follows a success: callbacks, then the chain's next step, both with the result before their
+ * own arguments. task->children tells what was published. ERROR_INVALID: a signature that cannot be sent. */
+bool follow_success(struct child *child, struct celery_task *task, json_t *result, struct error *error);
+
+/* After a failure: the later steps of the chain fail too (queued as results), errbacks are published. What
+ * goes wrong is logged. */
+void follow_failure(struct child *child, struct celery_task *task, json_t *exception, const char *traceback);
+
+#endif

@@ -1,0 +1,187 @@
+/* What leaves a child: results to the backend, messages to the broker, reports to the parent. */
+#include "celeryc/worker/child_state.h"
+
+#include "celeryc/amqp/consumer.h"
+#include "celeryc/amqp/publisher.h"
+#include "common/clock.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ATTEMPT 5.0 /* seconds of one attempt to store or publish, after which the page is looked at */
+#define UPDATE_PATIENCE 1.0 /* seconds that a custom state may hold up its task */
+#define REFUSALS_MOST 5
+
+bool child_queue_result(struct child *child, const struct task_meta *meta, struct error *error)
+{
+    return backend_queue(child->backend, meta, error);
+}
+
+/* ---- reports ---- */
+
+static void note_unstored(struct child *child, size_t offset)
+{
+    if (child->unstored_count == child->unstored_capacity) {
+        size_t capacity = child->unstored_capacity * 2 + 64;
+        size_t *unstored = realloc(child->unstored, capacity * sizeof *unstored);
+        if (unstored == NULL)
+            abort(); /* the parent reports what ran here as lost */
+        child->unstored = unstored;
+        child->unstored_capacity = capacity;
+    }
+    child->unstored[child->unstored_count++] = offset;
+}
+
+void child_report(struct child *child, const struct pool_report *report, bool waits)
+{
+    struct error error;
+    size_t offset = child->out.size;
+    if (!pool_report_put(&child->out, report, &error)) {
+        log_error("a report cannot be made, this child ends: %s", error.message);
+        abort();
+    }
+    if (waits)
+        note_unstored(child, offset);
+}
+
+static void write_reports(struct child *child)
+{
+    size_t written = 0;
+    while (written < child->out.size && !child->parent_gone) {
+        ssize_t size =
+            send(child->socket, child->out.data + written, child->out.size - written, MSG_NOSIGNAL);
+        if (size >= 0)
+            written += (size_t)size;
+        else if (errno != EINTR)
+            child->parent_gone = true;
+    }
+    child->out.size = 0;
+    child->unstored_count = 0;
+    if (child->out.capacity > ((size_t)1 << 20))
+        bytes_clear(&child->out);
+}
+
+static bool may_pass(const struct error *error)
+{
+    return error->code == ERROR_UNAVAILABLE || error->code == ERROR_TIMEOUT;
+}
+
+void child_flush(struct child *child)
+{
+    struct error error;
+    bool stored = backend_flush(child->backend, clock_monotonic() + ATTEMPT, &error);
+    while (!stored && may_pass(&error) && !page_should_stop(child->page)) {
+        log_warning("results cannot be stored, trying again: %s", error.message);
+        stored = backend_flush(child->backend, clock_monotonic() + ATTEMPT, &error);
+    }
+    if (!stored) {
+        log_error("results of %zu tasks are not stored: %s", child->unstored_count, error.message);
+        for (size_t i = 0; i < child->unstored_count; i++)
+            pool_report_set_unstored(&child->out, child->unstored[i]);
+    }
+    write_reports(child);
+    child->flushed = clock_monotonic();
+}
+
+/* ---- custom states ---- */
+
+void child_fill_meta(const struct child *child, const struct celery_task *task, struct task_meta *meta)
+{
+    const struct task_message *message = task->message;
+    meta->task_id = message->id;
+    meta->group_id = message->group;
+    meta->parent_id = message->parent_id;
+    meta->extended = child->options->result_extended;
+    meta->name = message->task;
+    meta->worker = child->options->hostname;
+    meta->queue = task->order->wire.routing_key;
+    meta->args = task->body.args;
+    meta->kwargs = task->body.kwargs;
+    meta->retries = message->retries;
+}
+
+bool child_update_state(void *context, struct celery_task *task, const char *state, json_t *meta)
+{
+    struct child *child = context;
+    struct error error;
+    struct task_meta stored = {.status = state, .result = meta};
+    child_fill_meta(child, task, &stored);
+    if (!backend_store(child->backend, &stored, NULL, clock_monotonic() + UPDATE_PATIENCE, &error)) {
+        log_write(LOG_WARNING, task->message->id, "state %s is not stored: %s", state, error.message);
+        return false;
+    }
+    child_report(child,
+                 &(struct pool_report){.kind = FRAME_UPDATED, .serial = task->order->serial, .state = state},
+                 false);
+    if (backend_queued(child->backend) == 0)
+        write_reports(child);
+    return true;
+}
+
+/* ---- publishing ---- */
+
+static bool open_publisher(struct child *child, struct error *error)
+{
+    if (child->publisher != NULL)
+        return true;
+    struct publisher_options options = {.broker = child->broker, .confirm = true};
+    child->publisher = publisher_new(&options, error);
+    return child->publisher != NULL;
+}
+
+static bool copy_message(const struct wire_message *from, struct wire_message *to)
+{
+    struct bytes bytes;
+    enum frame_kind kind;
+    struct frame_writer writer;
+    struct frame_reader reader;
+    size_t size;
+    bytes_init(&bytes, 0);
+    frame_begin(&writer, &bytes, FRAME_ORDER);
+    frame_put_wire(&writer, from);
+    bool ok = frame_end(&writer, NULL) &&
+              frame_next(bytes.data, bytes.size, &kind, &reader, &size) == FRAME_NEXT_WHOLE &&
+              frame_get_wire(&reader, to);
+    bytes_clear(&bytes);
+    return ok;
+}
+
+/* Celery's clients declare the queue they send to: durable, with a direct exchange of its name. */
+static void declare_queue(struct child *child, const char *name)
+{
+    struct queue_spec spec = {
+        .name = name, .exchange_type = "direct", .durable = true, .exchange_durable = true};
+    publisher_declare(child->publisher, &spec);
+}
+
+bool child_publish(struct child *child, struct wire_message *take, struct error *error)
+{
+    bool published = false, again = open_publisher(child, error);
+    for (int refusals = 0; again && !published;) {
+        struct wire_message copy;
+        if (!copy_message(take, &copy)) {
+            error_set(error, ERROR_MEMORY, "no memory for a message");
+            break;
+        }
+        published = publisher_publish(child->publisher, &copy, ATTEMPT, error);
+        if (published)
+            break;
+        wire_message_clear(&copy);
+        bool unrouted = error->code == ERROR_NOT_FOUND && take->exchange != NULL && take->exchange[0] == '\0';
+        if (unrouted && refusals++ < REFUSALS_MOST) {
+            declare_queue(child, take->routing_key);
+            nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+            continue;
+        }
+        again = may_pass(error) && !page_should_stop(child->page);
+        if (again)
+            log_warning("cannot publish, trying again: %s", error->message);
+    }
+    wire_message_clear(take);
+    return published;
+}
