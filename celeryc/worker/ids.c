@@ -5,17 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NONE ((size_t)-1)
-
 struct entry {
     char *id; /* owned; NULL: free */
     int retries;
-    size_t bucket, next; /* the chain of its bucket, by index */
+    uint32_t mark;
+    size_t bucket, next; /* the chain of its bucket: index + 1, 0 ends it */
 };
 
 struct id_ring {
     struct entry *entries;
-    size_t *buckets; /* index of the first entry, NONE for none */
+    size_t *buckets; /* index + 1 of the first entry, 0 for none */
     size_t capacity, bucket_count, oldest;
 };
 
@@ -26,15 +25,13 @@ struct id_ring *id_ring_new(size_t capacity, struct error *error)
         ring->capacity = capacity;
         ring->bucket_count = hash_size_for(capacity);
         ring->entries = calloc(capacity, sizeof *ring->entries);
-        ring->buckets = malloc(ring->bucket_count * sizeof *ring->buckets);
+        ring->buckets = calloc(ring->bucket_count, sizeof *ring->buckets);
     }
     if (ring == NULL || ring->entries == NULL || ring->buckets == NULL) {
         id_ring_free(ring);
         error_set(error, ERROR_MEMORY, "no memory for a ring of %zu ids", capacity);
         return NULL;
     }
-    for (size_t i = 0; i < ring->bucket_count; i++)
-        ring->buckets[i] = NONE;
     return ring;
 }
 
@@ -58,14 +55,14 @@ static void unlink_entry(struct id_ring *ring, size_t index)
 {
     struct entry *entry = &ring->entries[index];
     size_t *link = &ring->buckets[entry->bucket];
-    while (*link != index)
-        link = &ring->entries[*link].next;
+    while (*link != index + 1)
+        link = &ring->entries[*link - 1].next;
     *link = entry->next;
     free(entry->id);
     entry->id = NULL;
 }
 
-void id_ring_add(struct id_ring *ring, const char *id, int retries)
+void id_ring_add(struct id_ring *ring, const char *id, int retries, uint32_t mark)
 {
     char *copy = strdup(id);
     if (copy == NULL)
@@ -75,17 +72,46 @@ void id_ring_add(struct id_ring *ring, const char *id, int retries)
         unlink_entry(ring, ring->oldest);
     entry->id = copy;
     entry->retries = retries;
+    entry->mark = mark;
     entry->bucket = bucket_of(ring, id);
     entry->next = ring->buckets[entry->bucket];
-    ring->buckets[entry->bucket] = ring->oldest;
+    ring->buckets[entry->bucket] = ring->oldest + 1;
     ring->oldest = (ring->oldest + 1) % ring->capacity;
 }
 
-bool id_ring_has(const struct id_ring *ring, const char *id, int retries)
+/* Index + 1 of the latest entry with this id, 0: none. */
+static size_t find(const struct id_ring *ring, const char *id, int retries)
 {
-    for (size_t i = ring->buckets[bucket_of(ring, id)]; i != NONE; i = ring->entries[i].next) {
-        if (ring->entries[i].retries == retries && strcmp(ring->entries[i].id, id) == 0)
-            return true;
+    size_t at = ring->buckets[bucket_of(ring, id)];
+    while (at != 0) {
+        const struct entry *entry = &ring->entries[at - 1];
+        if (entry->retries == retries && strcmp(entry->id, id) == 0)
+            return at;
+        at = entry->next;
     }
-    return false;
+    return 0;
+}
+
+bool id_ring_has(const struct id_ring *ring, const char *id, int retries, uint32_t *mark)
+{
+    size_t at = find(ring, id, retries);
+    if (at != 0 && mark != NULL)
+        *mark = ring->entries[at - 1].mark;
+    return at != 0;
+}
+
+void id_ring_forget(struct id_ring *ring, const char *id, int retries)
+{
+    for (size_t at = find(ring, id, retries); at != 0; at = find(ring, id, retries))
+        unlink_entry(ring, at - 1);
+}
+
+const char *id_ring_next(const struct id_ring *ring, size_t *at)
+{
+    while (*at < ring->capacity) {
+        const char *id = ring->entries[(ring->oldest + (*at)++) % ring->capacity].id;
+        if (id != NULL)
+            return id;
+    }
+    return NULL;
 }

@@ -78,15 +78,19 @@ static void append(struct request_list *list, struct request *request)
     request->list = list;
 }
 
-static void prepend(struct request_list *list, struct request *request)
+static void insert_before(struct request_list *list, struct request *request, struct request *later)
 {
-    request->next = list->first;
-    request->previous = NULL;
-    if (list->first != NULL)
-        list->first->previous = request;
+    if (later == NULL) {
+        append(list, request);
+        return;
+    }
+    request->next = later;
+    request->previous = later->previous;
+    if (later->previous != NULL)
+        later->previous->next = request;
     else
-        list->last = request;
-    list->first = request;
+        list->first = request;
+    later->previous = request;
     list->count++;
     request->list = list;
 }
@@ -149,11 +153,15 @@ void requests_move(struct requests *requests, struct request *request, enum requ
     append(&requests->states[state], request);
 }
 
-void requests_move_first(struct requests *requests, struct request *request, enum request_state state)
+void requests_move_back(struct requests *requests, struct request *request, enum request_state state)
 {
+    struct request_list *list = &requests->states[state];
     take_out(request);
     request->state = state;
-    prepend(&requests->states[state], request);
+    struct request *later = list->first;
+    while (later != NULL && later->received <= request->received)
+        later = later->next;
+    insert_before(list, request, later);
 }
 
 struct request *requests_find(const struct requests *requests, const char *id, const struct request *previous)

@@ -31,8 +31,8 @@ struct request *requests_add(struct requests *requests, struct wire_message *wir
                              struct task_message *message);
 void requests_remove(struct requests *requests, struct request *request); /* and frees it */
 void requests_move(struct requests *requests, struct request *request, enum request_state state);
-/* The same, to the head of the list: for what was first before. */
-void requests_move_first(struct requests *requests, struct request *request, enum request_state state);
+/* The same, before those that were received later: for what was taken back. */
+void requests_move_back(struct requests *requests, struct request *request, enum request_state state);
 
 /* The next request with this id after `previous` (NULL: the first), or NULL. */
 struct request *requests_find(const struct requests *requests, const char *id,

@@ -69,7 +69,8 @@ static void a_request_is_in_the_list_of_its_state(void)
     CU_ASSERT_EQUAL(waiting->count, 3);
     requests_move(&requests, b, REQUEST_READY);
     requests_move(&requests, c, REQUEST_READY);
-    requests_move_first(&requests, a, REQUEST_READY);
+    a->received = b->received - 1;
+    requests_move_back(&requests, a, REQUEST_READY);
     CU_ASSERT_EQUAL(waiting->count, 0);
     CU_ASSERT_PTR_NULL(waiting->first);
     CU_ASSERT_PTR_NULL(waiting->last);
@@ -83,6 +84,29 @@ static void a_request_is_in_the_list_of_its_state(void)
     requests_clear(&requests);
 }
 
+static void what_is_taken_back_keeps_its_place(void)
+{
+    struct requests requests;
+    CU_ASSERT_TRUE_FATAL(requests_init(&requests, NULL));
+    char id[8];
+    struct request *all[6];
+    for (int i = 0; i < 6; i++) {
+        (void)snprintf(id, sizeof id, "%d", i);
+        all[i] = add(&requests, id, 0);
+        all[i]->received = i;
+        requests_move(&requests, all[i], i < 4 ? REQUEST_HANDED : REQUEST_READY);
+    }
+    const int order[] = {2, 0, 3, 1};
+    for (int i = 0; i < 4; i++)
+        requests_move_back(&requests, all[order[i]], REQUEST_READY);
+    const struct request *at = requests.states[REQUEST_READY].first;
+    for (int i = 0; i < 6; i++, at = at->next)
+        CU_ASSERT_PTR_EQUAL_FATAL(at, all[i]);
+    CU_ASSERT_PTR_EQUAL(requests.states[REQUEST_READY].last, all[5]);
+    requests_clear(&requests);
+}
+
 UNIT_MAIN("requests", {"a request is found by its id", a_request_is_found_by_its_id},
           {"two requests may have one id", two_requests_may_have_one_id},
-          {"a request is in the list of its state", a_request_is_in_the_list_of_its_state})
+          {"a request is in the list of its state", a_request_is_in_the_list_of_its_state},
+          {"what is taken back keeps its place", what_is_taken_back_keeps_its_place})

@@ -1,0 +1,63 @@
+/* Beats: what happens by the clock: heartbeat events, and more or fewer children with the load (--autoscale).
+ */
+#include "celeryc/worker/worker.h"
+#include "common/clock.h"
+#include "common/log.h"
+
+#define AUTOSCALE_EVERY 1.0
+#define AUTOSCALE_KEEP 30.0 /* seconds of less load before a child is given up (worker/autoscale.py) */
+
+static void on_heartbeat(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    struct worker *worker = timer->data;
+    if (worker->connected)
+        announce_worker(worker, ANNOUNCE_HEARTBEAT);
+}
+
+static void on_autoscale(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    struct worker *worker = timer->data;
+    const struct request_list *states = worker->requests.states;
+    long load =
+        (long)(states[REQUEST_READY].count + states[REQUEST_HANDED].count + states[REQUEST_RUNNING].count);
+    long children = pool_concurrency(worker->pool);
+    double now = clock_monotonic();
+    if (worker->phase != PHASE_RUNNING)
+        return;
+    if (load > children && children < worker->options.autoscale_most) {
+        long wanted = load < worker->options.autoscale_most ? load : worker->options.autoscale_most;
+        log_info("Scaling up from %ld to %ld children", children, wanted);
+        pool_resize(worker->pool, (int)wanted);
+    }
+    if (load >= children || children <= worker->options.autoscale_least) {
+        worker->idle_since = now;
+        return;
+    }
+    if (now - worker->idle_since < AUTOSCALE_KEEP)
+        return;
+    log_info("Scaling down from %ld to %ld children", children, children - 1);
+    pool_resize(worker->pool, (int)children - 1);
+}
+
+void beat_start(struct worker *worker)
+{
+    double interval = worker->options.heartbeat_interval;
+    ev_timer_init(&worker->heartbeat, on_heartbeat, interval, interval);
+    ev_timer_init(&worker->autoscale, on_autoscale, AUTOSCALE_EVERY, AUTOSCALE_EVERY);
+    worker->heartbeat.data = worker->autoscale.data = worker;
+    worker->idle_since = clock_monotonic();
+    if (!worker->options.without_heartbeat)
+        ev_timer_start(worker->loop, &worker->heartbeat);
+    if (worker->options.autoscale_most > 0)
+        ev_timer_start(worker->loop, &worker->autoscale);
+}
+
+void beat_stop(struct worker *worker)
+{
+    ev_timer_stop(worker->loop, &worker->heartbeat);
+    ev_timer_stop(worker->loop, &worker->autoscale);
+}

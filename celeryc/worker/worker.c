@@ -1,0 +1,379 @@
+/* The worker's main(): reads the options, starts the parts in the order in which they need one another, runs
+ * the loop, and takes everything down again. The steps of a request are in receive.c, admit.c, dispatch.c and
+ * settle.c. */
+#include "celeryc/worker/worker.h"
+
+#include "celeryc/control/mailbox.h"
+#include "celeryc/events/dispatcher.h"
+#include "celeryc/results/backend_async.h"
+#include "celeryc/worker/banner.h"
+#include "celeryc/worker/child.h"
+#include "celeryc/worker/fork_server.h"
+#include "celeryc/worker/pidfile.h"
+#include "celeryc/worker/ping.h"
+#include "common/clock.h"
+#include "common/log.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define EXIT_USAGE 2
+#define DONE_MOST 20000    /* runs remembered, see ids.h */
+#define REVOKED_MOST 50000 /* Celery's CELERY_WORKER_REVOKES_MAX */
+#define TURN_MOST 512      /* messages looked at in one turn of the loop, so that timers are never late */
+
+/* ---- a turn of the loop ---- */
+
+static void on_more(struct ev_loop *loop, ev_idle *watcher, int events)
+{
+    (void)loop;
+    (void)watcher;
+    (void)events; /* it only keeps the loop from sleeping: on_before_sleep() goes on with the backlog */
+}
+
+static void on_deliveries(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    (void)loop;
+    (void)events;
+    struct worker *worker = watcher->data;
+    struct consumer_event **end = &worker->backlog;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = consumer_take(worker->consumer);
+}
+
+static void work_off_backlog(struct worker *worker)
+{
+    for (int i = 0; i < TURN_MOST && worker->backlog != NULL; i++) {
+        struct consumer_event *event = worker->backlog;
+        worker->backlog = event->next;
+        receive_event(worker, event);
+        consumer_event_free(event);
+    }
+    if (worker->backlog != NULL)
+        ev_idle_start(worker->loop, &worker->more);
+    else
+        ev_idle_stop(worker->loop, &worker->more);
+}
+
+static void on_stored(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    (void)loop;
+    (void)events;
+    struct worker *worker = watcher->data;
+    backend_async_turn(worker->backend);
+}
+
+static void on_mail(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    (void)loop;
+    (void)events;
+    struct worker *worker = watcher->data;
+    mailbox_turn(worker->mailbox);
+}
+
+static void on_events_due(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)timer;
+    (void)events; /* flush_events() sees that it is time */
+}
+
+/* Events may wait a little, so that many go out as one list. */
+static void flush_events(struct worker *worker)
+{
+    double since = events_pending(worker->events);
+    if (since == 0)
+        return;
+    double left = since + EVENTS_FLUSH_AFTER - clock_monotonic();
+    if (left <= 0) {
+        events_flush(worker->events);
+    } else if (!ev_is_active(&worker->events_due)) {
+        ev_timer_set(&worker->events_due, left, 0);
+        ev_timer_start(worker->loop, &worker->events_due);
+    }
+}
+
+/* What the turn brought goes out together. */
+void worker_flush(struct worker *worker)
+{
+    dispatch_ready(worker);
+    pool_flush(worker->pool);
+    consume_update_prefetch(worker);
+    consumer_flush(worker->consumer);
+    flush_events(worker);
+}
+
+static void on_before_sleep(struct ev_loop *loop, ev_prepare *watcher, int events)
+{
+    (void)loop;
+    (void)events;
+    struct worker *worker = watcher->data;
+    work_off_backlog(worker);
+    worker_flush(worker);
+    shutdown_advance(worker);
+}
+
+/* ---- up ---- */
+
+static void watch(struct worker *worker, ev_io *watcher, void (*call)(struct ev_loop *, ev_io *, int), int fd)
+{
+    ev_io_init(watcher, call, fd, EV_READ);
+    watcher->data = worker;
+    ev_io_start(worker->loop, watcher);
+}
+
+static const char *purpose(struct worker *worker, size_t which, const char *what)
+{
+    (void)snprintf(worker->purposes[which], sizeof worker->purposes[which], "celeryc %s: %s",
+                   worker->options.hostname, what);
+    return worker->purposes[which];
+}
+
+static bool has_backend(const struct worker_options *options)
+{
+    return options->result_backend != NULL && options->result_backend[0] != '\0' &&
+           strcmp(options->result_backend, "disabled://") != 0;
+}
+
+static struct backend_options backend_settings(const struct worker_options *options)
+{
+    return (struct backend_options){
+        .url = has_backend(options) ? options->result_backend : NULL,
+        .key_prefix = options->key_prefix,
+        .expires = options->result_expires > 0 ? options->result_expires : -1,
+    };
+}
+
+static bool start_pool(struct worker *worker, struct child_options *child, struct error *error)
+{
+    const struct worker_options *options = &worker->options;
+    const struct pool_options pool = {
+        .app = worker->program->app,
+        .hostname = options->hostname,
+        .types = worker->program->tasks,
+        .concurrency = (int)options->concurrency,
+        .max_tasks_per_child = (int)options->max_tasks_per_child,
+        .max_memory_per_child = (size_t)options->max_memory_per_child * 1024,
+        .soft_time_limit = options->soft_time_limit,
+        .time_limit = options->time_limit,
+        .child = child,
+    };
+    worker->pool = pool_new(&pool, worker->fork_server, worker->loop, &dispatch_pool_events, worker, error);
+    return worker->pool != NULL;
+}
+
+static bool start_publishers(struct worker *worker, struct error *error)
+{
+    const struct publisher_options confirmed = {
+        .broker = worker_broker(worker, purpose(worker, 1, "publish")), .confirm = true};
+    const struct publisher_options told = {.broker = worker_broker(worker, purpose(worker, 2, "events")),
+                                           .capacity = 20000};
+    worker->publisher = publisher_new(&confirmed, error);
+    worker->teller = worker->publisher ? publisher_new(&told, error) : NULL;
+    worker->confirms = worker->teller ? confirms_new(worker->publisher, worker->loop, error) : NULL;
+    if (worker->confirms == NULL)
+        return false;
+    worker->events = events_new(worker->teller, worker->options.hostname, &worker->clock,
+                                worker->options.task_events, error);
+    return worker->events != NULL;
+}
+
+static bool start_mailbox(struct worker *worker, struct error *error)
+{
+    view_init(worker);
+    const struct mailbox_options mailbox = {
+        .broker = worker_broker(worker, purpose(worker, 3, "control")),
+        .worker = &worker->view,
+        .replies = worker->teller,
+    };
+    worker->mailbox = mailbox_new(&mailbox, error);
+    return worker->mailbox != NULL;
+}
+
+static bool start(struct worker *worker, struct child_options *child, struct error *error)
+{
+    worker->loop = ev_loop_new(EVFLAG_AUTO);
+    worker->done = id_ring_new(DONE_MOST, error);
+    worker->revoked = worker->done ? id_ring_new(REVOKED_MOST, error) : NULL;
+    if (worker->revoked == NULL || !requests_init(&worker->requests, error))
+        return false;
+    if (worker->loop == NULL)
+        return error_set(error, ERROR_SYSTEM, "no event loop");
+    ev_init(&worker->events_due, on_events_due);
+    ev_idle_init(&worker->more, on_more);
+    ev_init(&worker->deadline, NULL);
+    shutdown_watch_signals(worker);
+    if (!start_pool(worker, child, error) || !start_publishers(worker, error))
+        return false;
+    if (has_backend(&worker->options)) {
+        struct backend_options backend = backend_settings(&worker->options);
+        worker->backend = backend_async_new(&backend, 0, error);
+        if (worker->backend == NULL)
+            return false;
+        watch(worker, &worker->stored, on_stored, backend_async_fd(worker->backend));
+    }
+    (void)purpose(worker, 0, "consume");
+    if (!consume_start(worker, error) || !start_mailbox(worker, error))
+        return false;
+    watch(worker, &worker->deliveries, on_deliveries, consumer_fd(worker->consumer));
+    watch(worker, &worker->mail, on_mail, mailbox_fd(worker->mailbox));
+    ev_prepare_init(&worker->before_sleep, on_before_sleep);
+    worker->before_sleep.data = worker;
+    ev_prepare_start(worker->loop, &worker->before_sleep);
+    beat_start(worker);
+    return true;
+}
+
+/* ---- down ---- */
+
+static void release_leases(struct worker *worker)
+{
+    for (size_t state = 0; state < REQUEST_STATES; state++) {
+        for (struct request *request = worker->requests.states[state].first; request != NULL;
+             request = request->next)
+            admit_release(request);
+    }
+}
+
+/* What the loop has not seen ended (a deadline passed) ends here: what is not stored goes back to the broker.
+ */
+static void stop(struct worker *worker)
+{
+    worker->phase = PHASE_OVER;
+    mailbox_free(worker->mailbox, 2);
+    if (worker->publisher != NULL)
+        publisher_free(worker->publisher, 5);
+    confirms_free(worker->confirms);
+    if (worker->loop != NULL && worker->requests.buckets != NULL) {
+        release_leases(worker);
+        backend_async_free(worker->backend, worker->storing > 0 ? 0.1 : 5);
+    }
+    if (worker->pool != NULL)
+        pool_free(worker->pool);
+    requests_clear(&worker->requests);
+    while (worker->backlog != NULL) {
+        struct consumer_event *event = worker->backlog;
+        worker->backlog = event->next;
+        consumer_event_free(event);
+    }
+    if (worker->consumer != NULL)
+        consumer_free(worker->consumer, 10);
+    consume_clear(worker);
+    if (worker->events != NULL)
+        events_flush(worker->events);
+    events_free(worker->events);
+    if (worker->teller != NULL)
+        publisher_free(worker->teller, 2);
+    id_ring_free(worker->done);
+    id_ring_free(worker->revoked);
+    if (worker->loop != NULL) {
+        beat_stop(worker);
+        shutdown_unwatch(worker);
+        ev_loop_destroy(worker->loop);
+    }
+}
+
+/* ---- the program ---- */
+
+static int complain(const struct celery_worker_program *program, const struct error *error, int code)
+{
+    fprintf(stderr, "%s: %s\n", program->app, error->message);
+    return code;
+}
+
+static int run(struct worker *worker, char **argv)
+{
+    struct error error = {0};
+    const struct celery_worker_program *program = worker->program;
+    const struct worker_options *options = &worker->options;
+    struct child_options child = {
+        .app = program->app,
+        .hostname = options->hostname,
+        .types = program->tasks,
+        .backend = backend_settings(options),
+        .broker = worker_broker(worker, NULL),
+        .default_queue = options->default_queue,
+        .result_extended = options->result_extended,
+        .track_started = options->track_started,
+        .max_memory = (size_t)options->max_memory_per_child * 1024,
+        .child_start = program->child_start,
+    };
+    if (!registry_init(&worker->registry, program->tasks, &error))
+        return complain(program, &error, 1);
+    worker->fork_server = fork_server_start(child_main, &child, &error);
+    if (worker->fork_server == NULL)
+        return complain(program, &error, 1);
+    if (!options->quiet)
+        banner_print(options, program, stdout);
+    if (start(worker, &child, &error)) {
+        ev_run(worker->loop, 0);
+    } else {
+        worker->exit_code = 1;
+        log_error("Cannot start: %s", error.message);
+    }
+    stop(worker);
+    fork_server_stop(worker->fork_server);
+    registry_clear(&worker->registry);
+    log_info("%s has stopped, exit code %d", options->hostname, worker->exit_code);
+    if (worker->restart && worker->exit_code == 0) {
+        log_warning("Running %s again", argv[0]);
+        if (options->pidfile != NULL)
+            pidfile_remove(options->pidfile);
+        (void)execv("/proc/self/exe", argv);
+        log_error("Cannot run %s again", argv[0]);
+        return 1;
+    }
+    return worker->exit_code;
+}
+
+static int prepare_and_run(struct worker *worker, char **argv)
+{
+    struct error error = {0};
+    const struct worker_options *options = &worker->options;
+    const struct celery_worker_program *program = worker->program;
+    log_set_level(options->level);
+    log_set_json(options->json_log);
+    signal(SIGPIPE, SIG_IGN);
+    if (options->logfile != NULL && !log_open(options->logfile, &error))
+        return complain(program, &error, 1);
+    if (program->prepare != NULL && !program->prepare(&error))
+        return complain(program, &error, error.code == ERROR_INVALID ? EXIT_USAGE : 1);
+    if (options->pidfile != NULL && !pidfile_write(options->pidfile, &error))
+        return complain(program, &error, 1);
+    int code = run(worker, argv);
+    if (options->pidfile != NULL)
+        pidfile_remove(options->pidfile);
+    return code;
+}
+
+int celery_worker_main(int argc, char **argv, const struct celery_worker_program *program)
+{
+    struct error error = {0};
+    struct worker worker = {.program = program, .begun = clock_monotonic()};
+    int code;
+    if (!worker_options_read(&worker.options, program, argc, argv, &error)) {
+        worker_options_clear(&worker.options);
+        return complain(program, &error, error.code == ERROR_INVALID ? EXIT_USAGE : 1);
+    }
+    switch (worker.options.action) {
+    case WORKER_HELP:
+        worker_options_print_help(&worker.options, program, stdout);
+        code = 0;
+        break;
+    case WORKER_VERSION:
+        printf("%s\n", program->version ? program->version : "0");
+        code = 0;
+        break;
+    case WORKER_PING:
+        code = worker_ping(&worker.options, program);
+        break;
+    default:
+        code = prepare_and_run(&worker, argv);
+        break;
+    }
+    worker_options_clear(&worker.options);
+    return code;
+}
