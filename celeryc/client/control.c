@@ -11,7 +11,7 @@
 
 #define CONTROL_EXCHANGE "celery.pidbox"
 #define REPLY_EXCHANGE "reply.celery.pidbox"
-#define CONNECT_TIMEOUT 10.0 /* seconds for the reply queue to be there */
+#define CONNECT_TIMEOUT 30.0 /* seconds for the reply queue to be there */
 
 /* A call that waits for replies: its mailbox and what came into it. */
 struct inspection {
