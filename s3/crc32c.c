@@ -62,6 +62,11 @@ uint32_t s3_crc32c(uint32_t before, const void *data, size_t size)
     if (__builtin_cpu_supports("sse4.2"))
         return ~by_instruction(~before, data, size);
 #endif
+    return s3_crc32c_by_tables(before, data, size);
+}
+
+uint32_t s3_crc32c_by_tables(uint32_t before, const void *data, size_t size)
+{
     return ~by_tables(~before, data, size);
 }
 

@@ -11,6 +11,9 @@
 uint32_t s3_crc32c(uint32_t before, const void *data,
                    size_t size); /* `before`: 0, or the value of the bytes before */
 
+/* The same without that instruction, for processors that have none. */
+uint32_t s3_crc32c_by_tables(uint32_t before, const void *data, size_t size);
+
 /* As the header has it: base64 of the four bytes, the highest first. */
 void s3_crc32c_text(uint32_t crc, char text[S3_CRC32C_SIZE]);
 

@@ -26,6 +26,7 @@ static const struct {
     {"IllegalLocationConstraintException", {ERROR_INVALID, S3_FIX_REGION}},
     {"ExpiredToken", {ERROR_DENIED, S3_GIVE_UP}},
     {"InvalidToken", {ERROR_DENIED, S3_GIVE_UP}},
+    {"XAdminUserNotFound", {ERROR_DENIED, S3_GIVE_UP}}, /* versitygw: no such access key */
     {"NotImplemented", {ERROR_PROTOCOL, S3_GIVE_UP}},
 };
 
