@@ -99,33 +99,54 @@ static void answer_away(struct call *call, const struct error *error)
     problem_answer(call, PROBLEM_UNAVAILABLE, "The state of the merge cannot be read now. Try again later.");
 }
 
+/* Reads the stored result into `*meta`, NULL when there is none; false when the call is answered. */
+static bool read_result(struct call *call, const char *id, json_t **meta)
+{
+    struct error error = {0};
+    *meta = NULL;
+    if (celery_result_get(call->api->celery, id, meta, call->api->settings.redis_timeout, &error))
+        return true;
+    answer_away(call, &error);
+    return false;
+}
+
+static void serve_known(struct call *call, const char *id, const struct job *job)
+{
+    json_t *meta;
+    if (!read_result(call, id, &meta))
+        return;
+    if (meta == NULL && !job->known) {
+        problem_answer(call, PROBLEM_UNKNOWN_DOWNLOAD,
+                       "This id was never given out, or so long ago that it is forgotten.");
+        return;
+    }
+    if (meta == NULL && has_lost_result(call, id, job)) {
+        /* A short merge may have begun and ended between the two looks: a state is stored before the file is.
+         */
+        if (!read_result(call, id, &meta))
+            return;
+        if (meta == NULL) {
+            problem_answer(call, PROBLEM_GONE,
+                           "The merge is over and its result has expired. Start it again.");
+            return;
+        }
+    }
+    answer_state(call, id, job, meta);
+    json_decref(meta);
+}
+
 void download_serve(struct call *call)
 {
     struct error error = {0};
     struct job job;
-    json_t *meta = NULL;
     char id[UUID_SIZE];
-    if (!read_id(call, id)) {
+    if (!read_id(call, id))
         problem_answer(call, PROBLEM_UNKNOWN_DOWNLOAD,
                        "A download id is a UUID; POST /initiate gives one out.");
-        return;
-    }
-    if (!jobs_find(call->api, id, &job, &error)) {
+    else if (!jobs_find(call->api, id, &job, &error))
         answer_away(call, &error);
-        return;
-    }
-    if (job.cancelled) {
+    else if (job.cancelled)
         problem_answer(call, PROBLEM_CANCELLED, "The merge was cancelled. Start it again.");
-        return;
-    }
-    if (!celery_result_get(call->api->celery, id, &meta, call->api->settings.redis_timeout, &error)) {
-        answer_away(call, &error);
-        return;
-    }
-    if (meta == NULL && !job.known)
-        problem_answer(call, PROBLEM_UNKNOWN_DOWNLOAD,
-                       "This id was never given out, or so long ago that it is forgotten.");
     else
-        answer_state(call, id, &job, meta);
-    json_decref(meta);
+        serve_known(call, id, &job);
 }
