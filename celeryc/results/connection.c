@@ -78,7 +78,9 @@ static enum error_code words_code(const char *words)
     }
     if (strstr(words, "OOM command not allowed") != NULL || strstr(words, "READONLY You can't write") != NULL)
         return ERROR_UNAVAILABLE;
-    return strstr(words, "ACL failure") != NULL ? ERROR_DENIED : ERROR_PROTOCOL;
+    return strstr(words, "ACL failure") != NULL || strstr(words, "user executing the script") != NULL
+               ? ERROR_DENIED
+               : ERROR_PROTOCOL;
 }
 
 /* Gives the connection up for `reason` (which may lie in the context). */
@@ -382,14 +384,14 @@ static const struct redis_command *first_pending(struct redis_command *const *co
 
 static void note_fault(struct redis_connection *connection, const struct error *error)
 {
-    if (!connection->away && error->code != ERROR_CANCELLED)
+    if (!connection->away && !connection->quiet && error->code != ERROR_CANCELLED)
         log_warning("results: %s; trying again", error->message);
     connection->away = true;
 }
 
 static void note_success(struct redis_connection *connection)
 {
-    if (connection->away)
+    if (connection->away && !connection->quiet)
         log_info("results: Redis at %s answers again", connection->endpoint.name);
     connection->away = false;
 }

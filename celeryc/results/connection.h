@@ -26,9 +26,10 @@ struct redis_connection {
     redisContext *context; /* NULL: not connected */
     bool away;             /* the fault was logged; the next success is, too */
     double pause;          /* seconds of the last backoff */
+    bool quiet;            /* faults are not logged: the caller says them */
 };
 
-#define REDIS_ARGUMENTS 8
+#define REDIS_ARGUMENTS 17
 
 enum redis_command_state {
     REDIS_PENDING, /* to be sent, or refused for now (OOM, LOADING ...: `error` has the server's words) */
