@@ -380,7 +380,7 @@ static bool do_abort(struct s3_client *client, char **words, struct error *error
 static bool do_sweep(struct s3_client *client, char **words, struct error *error)
 {
     unsigned aborted;
-    if (!s3_multipart_sweep(client, words[0], given.prefix, clock_wall() + atof(words[1]), &aborted, error))
+    if (!s3_multipart_sweep(client, words[0], given.prefix, clock_wall() - atof(words[1]), &aborted, error))
         return false;
     printf("%u\n", aborted);
     return true;
@@ -411,7 +411,7 @@ static const struct {
     {"copy-part", 6, "BUCKET KEY UPLOAD NUMBER SOURCE-BUCKET SOURCE-KEY", do_copy_part},
     {"complete", 3, "BUCKET KEY UPLOAD", do_complete},
     {"abort", 3, "BUCKET KEY UPLOAD", do_abort},
-    {"sweep", 2, "BUCKET SECONDS-FROM-NOW", do_sweep},
+    {"sweep", 2, "BUCKET SECONDS-OLD", do_sweep},
 };
 
 static int usage(void)
