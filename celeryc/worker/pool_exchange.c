@@ -83,7 +83,8 @@ static void note_finished(struct slot *slot, struct pool_report *report)
         slot_break(slot, "it reports the end of what it does not have");
         return;
     }
-    slot_note_started(slot, report->serial, report->started);
+    if (report->result.outcome != RUN_UNDECODABLE) /* what cannot be read has not begun */
+        slot_note_started(slot, report->serial, report->started);
     slot_release(slot, report->serial);
     slot->finished++;
     slot->progress = clock_monotonic();
