@@ -1,5 +1,6 @@
 #include "celeryc/amqp/connection.h"
 
+#include "celeryc/amqp/dial.h"
 #include "celeryc/amqp/table.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -209,25 +210,30 @@ static bool fail_status(struct error *error, enum error_code code, const char *w
                      amqp_error_string2(status));
 }
 
-static amqp_socket_t *make_socket(struct connection *connection, const struct url *url, struct error *error)
+static bool connect_plain(struct connection *connection, const struct url *url, struct error *error)
 {
-    bool tls = strcmp(url->scheme, "amqps") == 0;
-    amqp_socket_t *socket =
-        tls ? amqp_ssl_socket_new(connection->state) : amqp_tcp_socket_new(connection->state);
-    if (socket == NULL) {
-        error_set(error, ERROR_MEMORY, "no memory for a socket");
-        return NULL;
-    }
-    if (!tls)
-        return socket;
+    amqp_socket_t *socket = amqp_tcp_socket_new(connection->state);
+    if (socket == NULL)
+        return error_set(error, ERROR_MEMORY, "no memory for a socket");
+    int fd = dial_tcp(url->host, url->port, connection->options.connect_timeout, error);
+    if (fd >= 0)
+        amqp_tcp_socket_set_sockfd(socket, fd);
+    return fd >= 0;
+}
+
+static bool connect_tls(struct connection *connection, const struct url *url, struct error *error)
+{
     const char *file = connection->options.ca_file;
-    if (file != NULL && amqp_ssl_socket_set_cacert(socket, file) != AMQP_STATUS_OK) {
-        error_set(error, ERROR_INVALID, "CA file %s cannot be used", file);
-        return NULL;
-    }
+    amqp_socket_t *socket = amqp_ssl_socket_new(connection->state);
+    if (socket == NULL)
+        return error_set(error, ERROR_MEMORY, "no memory for a socket");
     if (file == NULL)
         SSL_CTX_set_default_verify_paths(amqp_ssl_socket_get_context(socket));
-    return socket;
+    else if (amqp_ssl_socket_set_cacert(socket, file) != AMQP_STATUS_OK)
+        return error_set(error, ERROR_INVALID, "CA file %s cannot be used", file);
+    struct timeval timeout = to_timeval(connection->options.connect_timeout);
+    int status = amqp_socket_open_noblock(socket, url->host, url->port, &timeout);
+    return status == AMQP_STATUS_OK || fail_status(error, ERROR_UNAVAILABLE, "connecting", status);
 }
 
 static void read_server(struct connection *connection)
@@ -258,22 +264,14 @@ static bool open_url(struct connection *connection, const struct url *url, struc
     connection->state = amqp_new_connection();
     if (connection->state == NULL)
         return error_set(error, ERROR_MEMORY, "no memory for a connection");
-    amqp_socket_t *socket = make_socket(connection, url, error);
-    if (socket == NULL)
+    bool tls = strcmp(url->scheme, "amqps") == 0;
+    if (!(tls ? connect_tls(connection, url, error) : connect_plain(connection, url, error)))
         return false;
-
-    struct timeval left = to_timeval(connection->options.connect_timeout);
-    errno = 0;
-    int status = amqp_socket_open_noblock(socket, url->host, url->port, &left);
-    if (status == AMQP_STATUS_SOCKET_ERROR && errno != 0)
-        return error_set(error, ERROR_UNAVAILABLE, "connecting: %s", strerror(errno));
-    if (status != AMQP_STATUS_OK)
-        return fail_status(error, ERROR_UNAVAILABLE, "connecting", status);
     connection->fd = amqp_get_sockfd(connection->state);
     if (!publish_socket(connection))
         return error_set(error, ERROR_CANCELLED, "told to stop");
 
-    left = to_timeval(deadline - clock_monotonic());
+    struct timeval left = to_timeval(deadline - clock_monotonic());
     amqp_set_handshake_timeout(connection->state, &left);
     left = to_timeval(CONNECTION_CALL_TIMEOUT);
     amqp_set_rpc_timeout(connection->state, &left);

@@ -23,8 +23,9 @@
 #define CONNECTION_CALL_TIMEOUT                                                                              \
     30 /* seconds that a synchronous call may take before the connection counts as lost */
 #define CONNECTION_FRAME_MOST 131072
-#define CONNECTION_STEADY 5.0 /* seconds after which a connection that is lost is tried again without delay  \
-                               */
+#define CONNECTION_STEADY                                                                                    \
+    5.0 /* seconds after which a connection that is lost is tried again without delay                        \
+         */
 
 struct connection {
     struct broker_options options; /* with copies of the text */

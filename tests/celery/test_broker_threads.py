@@ -53,7 +53,7 @@ def count(channel, queue):
 def fill(channel, queue, numbers, **arguments):
     channel.queue_declare(queue, durable=True, auto_delete=False, **arguments)
     for number in numbers:
-        channel.basic_publish(amqp.Message(str(number)), routing_key=queue)
+        channel.basic_publish(amqp.Message(str(number), delivery_mode=2), routing_key=queue)
 
 
 HEADERS = {"lang": "c", "retries": 0, "big": 2 ** 40, "negative": -5, "real": 0.25, "yes": True, "no": False,
