@@ -42,7 +42,7 @@ static struct input read_file(const char *path)
 }
 
 /* Puts bytes in where there is room for them. */
-static void splice(struct input *input, size_t at, const uint8_t *from, size_t count)
+static void insert(struct input *input, size_t at, const uint8_t *from, size_t count)
 {
     if (input->size + count > INPUT_MOST)
         return;
@@ -83,11 +83,11 @@ static void mutate(struct input *input, const struct input *other)
         if (count > other->size - from)
             count = other->size - from;
         memcpy(run, other->data + from, count);
-        splice(input, at, run, count);
+        insert(input, at, run, count);
         break;
     case 4: {
         const char *word = words[below(sizeof words / sizeof words[0])];
-        splice(input, at, (const uint8_t *)word, word[0] == '\0' ? 1 : strlen(word));
+        insert(input, at, (const uint8_t *)word, word[0] == '\0' ? 1 : strlen(word));
         break;
     }
     default:
