@@ -11,13 +11,13 @@ size_t merge_fan_in(size_t memory)
     return fan_in < 2 ? 2 : fan_in;
 }
 
-size_t merge_window_size(size_t memory, size_t count)
+size_t merge_window_size(const struct merge_options *options, size_t count)
 {
-    size_t size = (memory == 0 ? MERGE_MEMORY : memory) / (count == 0 ? 1 : count);
-    size &= ~(size_t)511;
-    if (size < MERGE_WINDOW_MINIMUM)
-        return MERGE_WINDOW_MINIMUM;
-    return size > MERGE_WINDOW_MAXIMUM ? MERGE_WINDOW_MAXIMUM : size;
+    size_t memory = options->memory == 0 ? MERGE_MEMORY : options->memory;
+    size_t most = options->window == 0 ? MERGE_WINDOW_MAXIMUM : options->window;
+    size_t size = memory / (count == 0 ? 1 : count) & ~(size_t)511;
+    size = size > most ? most : size;
+    return size < MERGE_WINDOW_MINIMUM ? MERGE_WINDOW_MINIMUM : size;
 }
 
 /* A merge of more inputs than one pass takes. Those of `queue` from `head` on wait to be merged; what a pass

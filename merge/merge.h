@@ -11,7 +11,7 @@
  * line. Errors of sources and the sink are passed up as they are. What was written to the sink until then is
  * of no use.
  *
- * Memory: windows of memory / inputs bytes each, MERGE_WINDOW_MINIMUM to MERGE_WINDOW_MAXIMUM, allocated when
+ * Memory: windows of memory / inputs bytes each, MERGE_WINDOW_MINIMUM to `window`, allocated when
  * an input is first read and freed when it ends, and MERGE_OUTPUT_SIZE for the output. A window grows beyond
  * that only for a line that does not fit (it must hold two neighbouring lines), up to memory_limit for all
  * windows together, and shrinks afterwards. More inputs than windows of the minimum size fit are merged in
@@ -30,7 +30,7 @@
 #define MERGE_WINDOW_MINIMUM ((size_t)4 << 10)
 #define MERGE_WINDOW_MAXIMUM ((size_t)256 << 10)
 #define MERGE_OUTPUT_SIZE ((size_t)128 << 10)
-#define MERGE_MEMORY ((size_t)8 << 20)        /* default of merge_options.memory */
+#define MERGE_MEMORY ((size_t)8 << 20)         /* default of merge_options.memory */
 #define MERGE_MEMORY_LIMIT ((size_t)256 << 20) /* default of merge_options.memory_limit */
 #define MERGE_LINE_LIMIT ((size_t)16 << 20)    /* default of merge_options.line_limit */
 
@@ -71,6 +71,8 @@ struct merge_counters {
 
 struct merge_options {
     size_t memory;       /* for all windows together; 0: MERGE_MEMORY */
+    size_t window;       /* largest window, before long lines; 0: MERGE_WINDOW_MAXIMUM. Sources that buffer
+                            themselves       need no large ones */
     size_t memory_limit; /* for all windows together, those grown for long lines included; 0:
                             MERGE_MEMORY_LIMIT */
     size_t line_limit;   /* longest line without its '\n'; 0: MERGE_LINE_LIMIT */
@@ -89,7 +91,7 @@ bool merge_run(struct merge_source **sources, size_t count, struct merge_sink *s
 /* How many inputs one pass takes within `memory` bytes (0: MERGE_MEMORY); at least 2. */
 size_t merge_fan_in(size_t memory);
 
-/* How large a window each of `count` inputs gets within `memory` bytes (0: MERGE_MEMORY). */
-size_t merge_window_size(size_t memory, size_t count);
+/* How large a window each of `count` inputs gets. */
+size_t merge_window_size(const struct merge_options *options, size_t count);
 
 #endif

@@ -93,7 +93,7 @@ bool pass_run(struct merge_source **sources, size_t count, size_t own, struct me
     if (count == 0)
         return true;
     struct pass pass = {.count = count};
-    pass.pool = (struct window_pool){.window_size = merge_window_size(options->memory, count),
+    pass.pool = (struct window_pool){.window_size = merge_window_size(options, count),
                                      .line_limit = options->line_limit,
                                      .memory_limit = options->memory_limit};
     pass.windows = calloc(count, sizeof *pass.windows);

@@ -17,6 +17,9 @@
 
 const char *const merge_s3_files_parameters[] = {"start_date", "end_date", NULL};
 
+/* The readers of S3 have windows of their own: those of the merge need not be large. */
+#define MERGE_WINDOW ((size_t)16 << 10)
+
 /* One run of the task, from its arguments to its result. */
 struct run {
     struct celery_task *task;
@@ -85,6 +88,7 @@ static bool open_all(struct run *run)
 static bool merge(struct run *run)
 {
     struct merge_options options = {.memory = run->settings->memory,
+                                    .window = MERGE_WINDOW,
                                     .memory_limit = run->settings->memory_limit,
                                     .line_limit = run->settings->line_limit,
                                     .proceed = progress_proceed,

@@ -64,12 +64,21 @@ static bool object_read(struct merge_source *base, char *buffer, size_t size, si
     return true;
 }
 
+/* With a connection for each object a small window is enough, since the network's own buffers hold more. With
+ * less, a window is what one request fetches, and must be worth one. */
+static size_t budget(const struct object_sources_options *options, size_t readers)
+{
+    size_t least = readers > options->connections ? readers * OBJECT_SOURCE_PIECE : 0;
+    return options->read_ahead > least ? options->read_ahead : least;
+}
+
 struct object_sources *object_sources_new(struct s3_client *client, const struct plan *plan,
                                           const struct object_sources_options *options, struct error *error)
 {
     size_t most = options->fan_in + OBJECT_SOURCE_AHEAD;
-    struct s3_reader_set_settings settings = {.budget = options->read_ahead,
-                                              .readers = (unsigned)(plan->count < most ? plan->count : most),
+    size_t readers = plan->count < most ? plan->count : most;
+    struct s3_reader_set_settings settings = {.budget = budget(options, readers),
+                                              .readers = (unsigned)readers,
                                               .connections = options->connections};
     struct object_sources *all = calloc(1, sizeof *all);
     if (all == NULL)

@@ -12,6 +12,8 @@
 #include "worker/plan.h"
 
 #define OBJECT_SOURCE_AHEAD 512
+#define OBJECT_SOURCE_PIECE                                                                                  \
+    ((size_t)64 << 10) /* least window of an object when there are more than connections */
 
 struct object_sources;
 

@@ -24,7 +24,7 @@ const struct setting worker_settings_table[] = {
      "PEM file of trusted authorities instead of the system's.", false},
     {"s3-outage", 0, "MERGE_S3_OUTAGE", SETTING_SECONDS, &current.s3_retry_time, "300", 0.1, 86400, "SECONDS",
      "How long S3 may be away before a merge fails with StorageUnavailable.", false},
-    {"s3-connections", 0, "MERGE_S3_CONNECTIONS", SETTING_INTEGER, &current.s3_connections, "64", 1, 4096,
+    {"s3-connections", 0, "MERGE_S3_CONNECTIONS", SETTING_INTEGER, &current.s3_connections, "320", 1, 4096,
      "N", "Objects that a merge reads at once.", false},
     {"source-bucket", 0, "SOURCE_BUCKET", SETTING_TEXT, &current.source_bucket, "logs", 0, 0, "NAME",
      "The bucket with the log files.", false},
@@ -33,8 +33,9 @@ const struct setting worker_settings_table[] = {
     {"job-store", 0, "MERGE_JOB_STORE", SETTING_TEXT, &current.job_store, NULL, 0, 0, "URL",
      "The Redis in which the API notes cancelled merges, where it is not that of CELERY_RESULT_BACKEND.",
      true},
-    {"read-ahead", 0, "MERGE_READ_AHEAD", SETTING_SIZE, &current.read_ahead, "8M", 65536, 1e12, "BYTES",
-     "Memory of a merge for what is fetched ahead from S3.", false},
+    {"read-ahead", 0, "MERGE_READ_AHEAD", SETTING_SIZE, &current.read_ahead, "4M", 65536, 1e12, "BYTES",
+     "Memory of a merge for what is fetched ahead from S3; more where there are more files than connections.",
+     false},
     {"merge-memory", 0, "MERGE_MEMORY", SETTING_SIZE, &current.memory, "8M", 65536, 1e12, "BYTES",
      "Memory of a merge for the inputs' windows. More inputs than fit are merged in several passes over "
      "temporary "
