@@ -116,13 +116,16 @@ static bool prepare(struct child *child, int page)
     child->broker = child->options->broker;
     child->broker.purpose = "celeryc child: publish";
     child->backend = backend_new(&child->options->backend, &error);
-    if (child->backend == NULL)
-        log_error("no results can be stored: %s", error.message);
-    return child->backend != NULL;
+    bool good = child->backend != NULL && child_start_flusher(child, &error);
+    if (!good)
+        log_error("this child cannot work: %s", error.message);
+    return good;
 }
 
 static void finish(struct child *child)
 {
+    if (child->flusher_runs)
+        child_end_flusher(child);
     publisher_free(child->publisher, 5);
     backend_free(child->backend);
     page_free(child->page);

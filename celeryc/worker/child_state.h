@@ -9,6 +9,8 @@
 #include "celeryc/worker/task_context.h"
 #include "common/bytes.h"
 
+#include <pthread.h>
+
 struct publisher; /* celeryc/amqp/publisher.h */
 
 struct child {
@@ -27,10 +29,22 @@ struct child {
     size_t unstored_count, unstored_capacity;
     double flushed; /* clock_monotonic() of the last flush */
     bool retiring;  /* it has asked to be replaced */
-    bool parent_gone;
+    _Atomic bool parent_gone;
+
+    /* The flusher: a thread that flushes what has waited for FLUSH_AFTER while the main thread is inside a
+     * task, so that no result waits for the end of the next task, which was expected to be short and is not.
+     * The lock guards the backend, `out`, `unstored...` and `flushed`. */
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    pthread_t flusher;
+    bool flusher_runs, flusher_sleeps, ending;
+    double waits_since; /* clock_monotonic() of the oldest report that waits; 0: none */
 };
 
-/* ---- child_store.c ---- */
+/* ---- child_store.c: the lock is taken inside ---- */
+
+bool child_start_flusher(struct child *child, struct error *error);
+void child_end_flusher(struct child *child);
 
 /* Queues a result; it is stored with the next flush. False for what cannot be stored at all (not JSON, too
  * large). */
@@ -41,6 +55,10 @@ void child_report(struct child *child, const struct pool_report *report, bool wa
 
 /* Stores what is queued, however long Redis is away (but for a cold shutdown), then writes the reports. */
 void child_flush(struct child *child);
+
+/* Flushes when the last flush is more than `age` seconds ago, else sees to it that the flusher does while a
+ * task runs. */
+void child_go_on(struct child *child, double age);
 
 /* Publishes a message and waits for the broker's confirm, however long the broker is away (but for a cold
  * shutdown). A queue that does not exist is declared, as Celery does. The message is taken in any case. */

@@ -7,6 +7,8 @@
 #include "common/log.h"
 
 #include <errno.h>
+#include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,10 +18,14 @@
 #define ATTEMPT 5.0 /* seconds of one attempt to store or publish, after which the page is looked at */
 #define UPDATE_PATIENCE 1.0 /* seconds that a custom state may hold up its task */
 #define REFUSALS_MOST 5
+#define FLUSH_AFTER 0.003 /* seconds that a report waits at most for the main thread to flush it */
 
 bool child_queue_result(struct child *child, const struct task_meta *meta, struct error *error)
 {
-    return backend_queue(child->backend, meta, error);
+    pthread_mutex_lock(&child->lock);
+    bool queued = backend_queue(child->backend, meta, error);
+    pthread_mutex_unlock(&child->lock);
+    return queued;
 }
 
 /* ---- reports ---- */
@@ -40,6 +46,7 @@ static void note_unstored(struct child *child, size_t offset)
 void child_report(struct child *child, const struct pool_report *report, bool waits)
 {
     struct error error;
+    pthread_mutex_lock(&child->lock);
     size_t offset = child->out.size;
     if (!pool_report_put(&child->out, report, &error)) {
         log_error("a report cannot be made, this child ends: %s", error.message);
@@ -47,6 +54,9 @@ void child_report(struct child *child, const struct pool_report *report, bool wa
     }
     if (waits)
         note_unstored(child, offset);
+    if (child->waits_since == 0)
+        child->waits_since = clock_monotonic();
+    pthread_mutex_unlock(&child->lock);
 }
 
 static void write_reports(struct child *child)
@@ -62,6 +72,7 @@ static void write_reports(struct child *child)
     }
     child->out.size = 0;
     child->unstored_count = 0;
+    child->waits_since = 0;
     if (child->out.capacity > ((size_t)1 << 20))
         bytes_clear(&child->out);
 }
@@ -71,7 +82,7 @@ static bool may_pass(const struct error *error)
     return error->code == ERROR_UNAVAILABLE || error->code == ERROR_TIMEOUT;
 }
 
-void child_flush(struct child *child)
+static void flush(struct child *child)
 {
     struct error error;
     bool stored = backend_flush(child->backend, clock_monotonic() + ATTEMPT, &error);
@@ -86,6 +97,76 @@ void child_flush(struct child *child)
     }
     write_reports(child);
     child->flushed = clock_monotonic();
+}
+
+void child_flush(struct child *child)
+{
+    pthread_mutex_lock(&child->lock);
+    flush(child);
+    pthread_mutex_unlock(&child->lock);
+}
+
+void child_go_on(struct child *child, double age)
+{
+    pthread_mutex_lock(&child->lock);
+    if (clock_monotonic() - child->flushed > age)
+        flush(child);
+    else if (child->waits_since > 0 && child->flusher_sleeps)
+        pthread_cond_signal(&child->wake);
+    pthread_mutex_unlock(&child->lock);
+}
+
+/* ---- the flusher ---- */
+
+static void *run_flusher(void *context)
+{
+    struct child *child = context;
+    pthread_mutex_lock(&child->lock);
+    while (!child->ending) {
+        double due = child->waits_since + FLUSH_AFTER;
+        if (child->waits_since > 0 && clock_monotonic() >= due) {
+            flush(child);
+            continue;
+        }
+        if (child->waits_since > 0) {
+            struct timespec until = {.tv_sec = (time_t)due, .tv_nsec = (long)((due - floor(due)) * 1e9)};
+            pthread_cond_timedwait(&child->wake, &child->lock, &until);
+            continue;
+        }
+        child->flusher_sleeps = true;
+        pthread_cond_wait(&child->wake, &child->lock);
+        child->flusher_sleeps = false;
+    }
+    pthread_mutex_unlock(&child->lock);
+    return NULL;
+}
+
+bool child_start_flusher(struct child *child, struct error *error)
+{
+    sigset_t all, before;
+    pthread_condattr_t attributes;
+    pthread_mutex_init(&child->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&child->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    sigfillset(&all); /* signals are for the task's thread */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    errno = pthread_create(&child->flusher, NULL, run_flusher, child);
+    child->flusher_runs = errno == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return child->flusher_runs || error_set_errno(error, "no thread can be started");
+}
+
+void child_end_flusher(struct child *child)
+{
+    pthread_mutex_lock(&child->lock);
+    child->ending = true;
+    pthread_cond_signal(&child->wake);
+    pthread_mutex_unlock(&child->lock);
+    pthread_join(child->flusher, NULL);
+    pthread_cond_destroy(&child->wake);
+    pthread_mutex_destroy(&child->lock);
 }
 
 /* ---- custom states ---- */
@@ -105,21 +186,34 @@ void child_fill_meta(const struct child *child, const struct celery_task *task, 
     meta->retries = message->retries;
 }
 
+/* While Redis is away the flusher may hold the lock for long. */
+static bool lock_within(struct child *child, double seconds)
+{
+    double due = clock_monotonic() + seconds;
+    struct timespec until = {.tv_sec = (time_t)due, .tv_nsec = (long)((due - floor(due)) * 1e9)};
+    return pthread_mutex_clocklock(&child->lock, CLOCK_MONOTONIC, &until) == 0;
+}
+
 bool child_update_state(void *context, struct celery_task *task, const char *state, json_t *meta)
 {
     struct child *child = context;
     struct error error;
     struct task_meta stored = {.status = state, .result = meta};
     child_fill_meta(child, task, &stored);
-    if (!backend_store(child->backend, &stored, NULL, clock_monotonic() + UPDATE_PATIENCE, &error)) {
+    bool done = lock_within(child, UPDATE_PATIENCE);
+    if (!done) {
+        error_set(&error, ERROR_TIMEOUT, "the backend is busy");
+    } else {
+        done = backend_store(child->backend, &stored, NULL, clock_monotonic() + UPDATE_PATIENCE, &error);
+        pthread_mutex_unlock(&child->lock);
+    }
+    if (!done) {
         log_write(LOG_WARNING, task->message->id, "state %s is not stored: %s", state, error.message);
         return false;
     }
     child_report(child,
                  &(struct pool_report){.kind = FRAME_UPDATED, .serial = task->order->serial, .state = state},
                  false);
-    if (backend_queued(child->backend) == 0)
-        write_reports(child);
     return true;
 }
 

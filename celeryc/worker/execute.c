@@ -70,8 +70,7 @@ static void announce(struct child *child, const struct celery_task *task)
                      &(struct pool_report){
                          .kind = FRAME_STARTED, .serial = task->order->serial, .started = task->started},
                      false);
-    if (!quick || clock_monotonic() - child->flushed > FLUSH_EVERY)
-        child_flush(child);
+    child_go_on(child, quick ? FLUSH_EVERY : -1);
 }
 
 /* ---- the run ---- */

@@ -287,3 +287,19 @@ def test_no_task_waits_behind_a_slow_one_while_a_child_is_free(worker, send, tmp
     os.kill(int(lines(noted)[0].split()[0]), signal.SIGKILL)
     with pytest.raises(WorkerLostError):
         slow.get(timeout=PATIENCE)
+
+
+def test_no_result_waits_for_the_end_of_the_next_task(worker, send, tmp_path):
+    worker("--concurrency", 1, "--prefetch-multiplier", 64)
+    noted = tmp_path / "runs"
+    child = send("pid").get(timeout=PATIENCE)
+    for result in [send("append", str(noted), "first") for _ in range(30)]:
+        result.get(timeout=PATIENCE)  # from now on the type is known to be short
+    quick = [send("append", str(noted), "quick") for _ in range(20)]
+    slow = send("append", str(noted), "slow", 600)
+    assert [result.get(timeout=PATIENCE) for result in quick] == ["quick"] * 20
+    wait_for(lambda: lines(noted)[-1] == "slow", "the slow one to run", PATIENCE)
+    assert slow.state == "PENDING"
+    os.kill(child, signal.SIGKILL)
+    with pytest.raises(WorkerLostError):
+        slow.get(timeout=PATIENCE)
