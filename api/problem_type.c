@@ -35,7 +35,6 @@ static const struct problem_type types[PROBLEM_KINDS] = {
 
     [PROBLEM_UNAVAILABLE] = {"unavailable", 503, "The service cannot do this now"},
     [PROBLEM_NOT_READY] = {"not-ready", 503, "The service is not ready"},
-    [PROBLEM_INTERNAL] = {"internal-error", 500, "The service failed"},
 };
 
 const struct problem_type *problem_type(enum problem_kind kind)

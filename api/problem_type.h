@@ -37,8 +37,7 @@ enum problem_kind {
     /* the service */
     PROBLEM_UNAVAILABLE, /* broker, Redis or S3 is away */
     PROBLEM_NOT_READY,   /* /readyz */
-    PROBLEM_INTERNAL,
-    PROBLEM_KINDS /* how many there are */
+    PROBLEM_KINDS        /* how many there are */
 };
 
 struct problem_type {

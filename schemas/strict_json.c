@@ -45,6 +45,10 @@ json_t *strict_json_read(const char *text, size_t size, struct error *error)
         error_set(error, ERROR_INVALID, "the body is empty");
         return NULL;
     }
+    if (memchr(text, '\0', size) != NULL) {
+        error_set(error, ERROR_INVALID, "a NUL byte is no JSON"); /* Jansson overlooks one behind a number */
+        return NULL;
+    }
     if (nesting(text, size) > STRICT_JSON_DEPTH) {
         error_set(error, ERROR_LIMIT, "nested deeper than %d", STRICT_JSON_DEPTH);
         return NULL;

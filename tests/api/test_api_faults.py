@@ -131,22 +131,23 @@ def descriptors(api):
 def test_clients_that_go_away_leave_nothing_behind(own_api):
     api = own_api()
     job = api.merged(b"x" * (16 * MIB))
-    assert len(api.get(f"/download/{job}").body) == 16 * MIB
-    for _ in range(3):
-        began = [begin_download(api, job) for _ in range(8)]
-        for connection, answer in began:
+    ended = 0
+
+    def come_and_go():
+        nonlocal ended
+        for connection, answer in [begin_download(api, job) for _ in range(8)]:
             answer.close()
             connection.close()
-    # What is left may be a few connections to S3 and Redis that are kept; not one for each client.
-    wait_for(lambda: api.process.log().count("the download ended after") >= 24, "all downloads ended", 120)
+        ended += 8
+        wait_for(lambda: api.process.log().count("the download ended after") >= ended, "all downloads ended", 120)
+
+    for _ in range(3):
+        come_and_go()
     few = descriptors(api)
-    for _ in range(3):
-        began = [begin_download(api, job) for _ in range(8)]
-        for connection, answer in began:
-            answer.close()
-            connection.close()
-    wait_for(lambda: api.process.log().count("the download ended after") >= 48, "all downloads ended", 120)
-    wait_for(lambda: descriptors(api) <= few, "no descriptor is left behind", 120)
+    for _ in range(6):
+        come_and_go()
+    # A few connections to S3 and Redis are kept, now more, now less; not one for each of the 48 clients.
+    wait_for(lambda: descriptors(api) <= few + 16, "no descriptor is left behind", 120)
 
 
 def test_downloads_beside_each_other_are_each_whole(own_api):

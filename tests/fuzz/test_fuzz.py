@@ -29,6 +29,10 @@ SEEDS = {
                 b'{"task": "t", "id": "i", "compression": "gzip"}\n' + zlib.compress(BODY.encode()),
                 b'{"task": "t", "id": "i"}\n[[NaN, 123456789012345678901], {"a": "\\ud800"}, {}]'],
     "json-reader": [BODY.encode(), b'["\\u00e9\\n\xc3\xa9\xf0\x9f\x98\x80", -1.5e-10, 0, [[[[]]]], {"a": {}}, NaN, 1e308]'],
+    "request": [b'{"start_date": "2019-08-19", "end_date": "2019-08-25"}', b'{"start_date": 5, "x/~": [[]], "": null}',
+                b'{"start_date": "2020-02-29", "end_date": "2019-02-29"}', b'[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]'],
+    "conditions": [b'"abc-2"\nW/"abc-2", "x"\nSun, 06 Nov 1994 08:49:37 GMT\n\n"abc-2"\nbytes=0-99',
+                   b'*\n*\nSunday, 06-Nov-94 08:49:37 GMT\nSun Nov  6 08:49:37 1994\n\nbytes=-5', b'\n\n\n\n\nbytes=500-'],
     "inflate": [zlib.compress(BODY.encode()), zlib.compress(b"x" * 50000, 9), zlib.compress(bytes(range(64)), 0)],
 }
 

@@ -37,6 +37,8 @@ static void nothing_may_follow_the_value(void)
     CU_ASSERT_FALSE(reads("{}{}"));
     CU_ASSERT_FALSE(reads("1 2"));
     CU_ASSERT_PTR_NULL(strict_json_read("{}\0", 3, NULL));
+    CU_ASSERT_PTR_NULL(strict_json_read("1\0", 2, NULL));
+    CU_ASSERT_PTR_NULL(strict_json_read("[1\0]", 4, NULL));
 }
 
 static void no_member_may_come_twice(void)
