@@ -1,5 +1,6 @@
 #include "celeryc/message/encode.h"
 
+#include "celeryc/message/iso_time.h"
 #include "celeryc/message/json_text.h"
 #include "celeryc/message/repr.h"
 #include "common/bytes.h"
@@ -135,7 +136,7 @@ static bool is_number_of_milliseconds(double milliseconds)
 static bool make_expiration(const struct task_draft *draft, char **expiration)
 {
     double expires = draft->expires;
-    if (draft->expires_text != NULL && !clock_parse_iso8601(draft->expires_text, true, &expires))
+    if (draft->expires_text != NULL && !iso_time_parse(draft->expires_text, &expires))
         return true;
     if (draft->expires_text == NULL && expires == 0)
         return true;

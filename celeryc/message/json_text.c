@@ -4,6 +4,7 @@
 #include "celeryc/message/utf8.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool append_escape(struct bytes *bytes, unsigned character, struct error *error)
@@ -78,6 +79,13 @@ static bool append_real(struct bytes *bytes, double value, struct error *error)
     return bytes_append(bytes, text, number_float_text(value, text), error);
 }
 
+static bool append_integer(struct bytes *bytes, json_int_t value, struct error *error)
+{
+    char text[NUMBER_TEXT_SIZE];
+    int size = snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, value);
+    return bytes_append(bytes, text, (size_t)size, error);
+}
+
 static bool append_value(struct bytes *bytes, const json_t *value, int depth, struct error *error);
 
 static bool append_array(struct bytes *bytes, const json_t *array, int depth, struct error *error)
@@ -126,7 +134,7 @@ static bool append_value(struct bytes *bytes, const json_t *value, int depth, st
     case JSON_STRING:
         return json_text_append_string(bytes, json_string_value(value), json_string_length(value), error);
     case JSON_INTEGER:
-        return bytes_append_format(bytes, error, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        return append_integer(bytes, json_integer_value(value), error);
     case JSON_REAL:
         return append_real(bytes, json_real_value(value), error);
     case JSON_TRUE:

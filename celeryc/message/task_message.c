@@ -1,8 +1,8 @@
 #include "celeryc/message/task_message.h"
 
 #include "celeryc/message/body_parts.h"
+#include "celeryc/message/iso_time.h"
 #include "celeryc/message/repr.h"
-#include "common/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,8 +53,7 @@ static bool read_time(const json_t *from, const char *name, const char **text, d
     if (!is_set(value))
         return true;
     *text = json_string_value(value);
-    if (*text == NULL || strlen(*text) != json_string_length(value) ||
-        !clock_parse_iso8601(*text, true, wall))
+    if (*text == NULL || strlen(*text) != json_string_length(value) || !iso_time_parse(*text, wall))
         return error_set(error, ERROR_INVALID, "invalid %s value: %.64s", name,
                          *text == NULL ? "not a string" : *text);
     return true;

@@ -2,8 +2,12 @@
 
 import json
 import random
+import re
+from datetime import datetime, timezone
 
 import pytest
+from celery.utils.time import maybe_make_aware
+from dateutil.parser import isoparse
 from kombu.utils.json import loads
 
 from tests.celery.test_repr import random_value, through_the_tool
@@ -163,3 +167,49 @@ def test_content_of_protocol_1_that_is_not_json_does_not_decode():
 def test_headers_without_an_id_are_laid_over_a_body_of_protocol_1():
     answer = read_one('{"task": "ignored", "id": "from-body", "args": [1], "kwargs": {}}', head={"task": "t"})
     assert (answer["fault"], answer["id"], answer["task"], answer["args"]) == ("good", "from-body", "t", [1])
+
+
+def random_time(numbers):
+    """Mostly a time in one of the forms of ISO 8601, sometimes with something wrong in it."""
+    digits = "".join(str(numbers.randrange(10)) for _ in range(9))
+    date = numbers.choice(["2026", "2026-11", "2026-11-24", "20261124", "2024-02-29", "2026-02-29", "0001-01-01", "2026-328",
+                           "2026328", "2024-366", "2026-366", "2026-W48", "2026W48", "2026-W48-2", "2026W482", "2026-W54",
+                           "2020-W53-7", "9999-12-31", "0000-01-01", "202611", "2026-13-01", "1969-12-31"])
+    separator = numbers.choice(["T", "T", "T", " " if "-" in date else "_", "t", ""])
+    clock = numbers.choice(["00", "01:02", "0102", "01:02:03", "010203", "24:00", "24:00:00", "24:01", "25:00", "23:59:60",
+                            "01:60", "01:02:", "1:2", "23:59:59", f"01:02:03.{digits[:numbers.randrange(10)]}",
+                            f"010203,{digits[:numbers.randrange(1, 10)]}", "01:02.5"])
+    zone = numbers.choice(["", "", "Z", "z", "+00:00", "+02:00", "-0530", "+14", "-23:59", "+24:00", "+01:60", "+1", "UTC",
+                           "-00:00", "+02:00:00"])
+    text = date if numbers.randrange(6) == 0 else date + separator + clock + zone
+    if numbers.randrange(8) == 0:
+        at = numbers.randrange(len(text) + 1)
+        text = text[:at] + numbers.choice("0123456789:-+TZ.") + text[at + numbers.randrange(2):]
+    return text
+
+
+# dateutil takes more by the way it cuts its slices: one digit at the end for two, a digit between date and time, "+0 2".
+WELL_FORMED = re.compile(r"(\d{4}-\d\d-\d\d|\d{8}|\d{4}-?\d{3}|\d{4}-W\d\d-\d|\d{4}W\d{3})"
+                         r"(\D(\d\d|\d\d:\d\d|\d{4}|(\d\d:\d\d:\d\d|\d{6})([.,]\d+)?)(Z|z|[+-]\d\d|[+-]\d\d:?\d\d)?)?"
+                         r"|\d{4}|\d{4}-\d\d|\d{4}-?W\d\d")
+
+
+def python_time(text):
+    """What Celery's worker makes of it, in seconds since 1970; None where it refuses."""
+    try:
+        return (maybe_make_aware(isoparse(text), timezone.utc) - datetime(1970, 1, 1, tzinfo=timezone.utc)).total_seconds()
+    except (ValueError, OverflowError):
+        return None
+
+
+def test_times_are_read_as_celery_reads_them():
+    numbers = random.Random(7)
+    texts = [random_time(numbers) for _ in range(8000)]
+    answers = read([{"content_type": "application/json", "headers": headers(eta=text), "body": "[[], {}, {}]"}
+                    for text in texts])
+    for text, answer in zip(texts, answers):
+        expected = python_time(text)
+        if expected is None:
+            assert answer["fault"] == "invalid", (text, answer)
+        elif WELL_FORMED.fullmatch(text) or answer["fault"] == "good":
+            assert answer["fault"] == "good" and abs(answer["eta"] - expected) < 2e-6, (text, answer, expected)
