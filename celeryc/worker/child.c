@@ -41,6 +41,9 @@ static bool take_order(struct child *child, enum frame_kind kind, struct frame_r
         log_error("the parent sent what is no order; this child ends");
         return false;
     }
+    /* Before the claim, so that no time limit runs while Redis is away. */
+    if (!child_knows_short(child, order.type))
+        child_flush(child);
     /* A failed claim is no error: the parent has taken the order back. */
     if (page_claim(child->page, order.serial, clock_monotonic())) {
         execute(child, &order);

@@ -70,7 +70,13 @@ bool child_update_state(void *context, struct celery_task *task, const char *sta
 /* What is stored of `task` besides status, result, traceback and time. */
 void child_fill_meta(const struct child *child, const struct celery_task *task, struct task_meta *meta);
 
+/* Stores a state at once, but gives up after a second: no task waits for long because Redis is away. */
+bool child_store_state(struct child *child, const struct celery_task *task, const char *state, json_t *meta);
+
 /* ---- execute.c ---- */
+
+/* Whether runs of this type are known to be short: then they may start while results of earlier ones wait. */
+bool child_knows_short(const struct child *child, uint32_t type);
 
 /* Runs one claimed order, to the point where its result and report are queued. */
 void execute(struct child *child, const struct pool_order *order);

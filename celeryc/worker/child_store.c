@@ -15,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ATTEMPT 5.0 /* seconds of one attempt to store or publish, after which the page is looked at */
-#define UPDATE_PATIENCE 1.0 /* seconds that a custom state may hold up its task */
+#define ATTEMPT 5.0        /* seconds of one attempt to store or publish, after which the page is looked at */
+#define STATE_PATIENCE 1.0 /* seconds that storing a state may hold up its task */
 #define REFUSALS_MOST 5
 #define FLUSH_AFTER 0.003 /* seconds that a report waits at most for the main thread to flush it */
 
@@ -194,26 +194,32 @@ static bool lock_within(struct child *child, double seconds)
     return pthread_mutex_clocklock(&child->lock, CLOCK_MONOTONIC, &until) == 0;
 }
 
-bool child_update_state(void *context, struct celery_task *task, const char *state, json_t *meta)
+bool child_store_state(struct child *child, const struct celery_task *task, const char *state, json_t *meta)
 {
-    struct child *child = context;
     struct error error;
     struct task_meta stored = {.status = state, .result = meta};
     child_fill_meta(child, task, &stored);
-    bool done = lock_within(child, UPDATE_PATIENCE);
+    bool done = lock_within(child, STATE_PATIENCE);
     if (!done) {
         error_set(&error, ERROR_TIMEOUT, "the backend is busy");
     } else {
-        done = backend_store(child->backend, &stored, NULL, clock_monotonic() + UPDATE_PATIENCE, &error);
+        done = backend_store(child->backend, &stored, NULL, clock_monotonic() + STATE_PATIENCE, &error);
         pthread_mutex_unlock(&child->lock);
     }
-    if (!done) {
+    if (!done)
         log_write(LOG_WARNING, task->message->id, "state %s is not stored: %s", state, error.message);
+    return done;
+}
+
+bool child_update_state(void *context, struct celery_task *task, const char *state, json_t *meta)
+{
+    struct child *child = context;
+    if (!child_store_state(child, task, state, meta))
         return false;
-    }
     child_report(child,
                  &(struct pool_report){.kind = FRAME_UPDATED, .serial = task->order->serial, .state = state},
                  false);
+    child_go_on(child, HUGE_VAL);
     return true;
 }
 

@@ -27,7 +27,7 @@ static enum message_fault read_message(struct celery_task *task, const struct po
     return task_body_decode(&order->wire, 0, &task->body, error);
 }
 
-static bool is_short(const struct child *child, uint32_t type)
+bool child_knows_short(const struct child *child, uint32_t type)
 {
     return child->runtimes[type] >= 0 && child->runtimes[type] < SHORT;
 }
@@ -46,7 +46,7 @@ static bool result_is_ignored(const struct celery_task *task)
     return task->type->ignore_result;
 }
 
-static void queue_started(struct child *child, const struct celery_task *task)
+static void store_started(struct child *child, const struct celery_task *task, bool quick)
 {
     struct error error;
     if (result_is_ignored(task) || (!task->type->track_started && !child->options->track_started))
@@ -54,7 +54,9 @@ static void queue_started(struct child *child, const struct celery_task *task)
     json_t *result = json_pack("{s:i, s:s}", "pid", (int)getpid(), "hostname", child->options->hostname);
     struct task_meta meta = {.status = "STARTED", .result = result};
     child_fill_meta(child, task, &meta);
-    if (!child_queue_result(child, &meta, &error))
+    if (!quick)
+        child_store_state(child, task, "STARTED", result);
+    else if (!child_queue_result(child, &meta, &error))
         log_write(LOG_WARNING, task->message->id, "STARTED is not stored: %s", error.message);
     json_decref(result);
 }
@@ -63,8 +65,8 @@ static void queue_started(struct child *child, const struct celery_task *task)
  */
 static void announce(struct child *child, const struct celery_task *task)
 {
-    queue_started(child, task);
-    bool quick = is_short(child, task->order->type);
+    bool quick = child_knows_short(child, task->order->type);
+    store_started(child, task, quick);
     if (!quick)
         child_report(child,
                      &(struct pool_report){
@@ -247,7 +249,9 @@ void execute(struct child *child, const struct pool_order *order)
 
     enum message_fault fault = read_message(&task, order, &error);
     json_t *value = NULL;
-    if (fault == MESSAGE_GOOD) {
+    if (fault == MESSAGE_GOOD && task.body.chord.data != NULL) {
+        task_set_failure(&task, "NotImplementedError", "this worker does not run parts of chords");
+    } else if (fault == MESSAGE_GOOD) {
         announce(child, &task);
         value = run(child, &task, &report.result.runtime);
     } else if (fault == MESSAGE_UNFIT) {

@@ -261,7 +261,7 @@ static bool send_signature(const struct origin *origin, json_t *signature, json_
     if (strcmp(kind, "group") == 0 && !has_steps)
         return send_group(origin, signature, children, error);
     if (strcmp(kind, "group") == 0 || strcmp(kind, "chord") == 0)
-        return error_set(error, ERROR_INVALID, "a chord cannot follow a task of this worker");
+        return error_set(error, ERROR_INVALID, "this worker does not send chords");
     if (!send_task(origin, signature, chain, error))
         return false;
     json_array_append_new(children, result_tuple(identify(signature)));
@@ -295,10 +295,8 @@ static bool send_next_step(const struct origin *origin, json_t *chain, json_t *c
 bool follow_success(struct child *child, struct celery_task *task, json_t *result, struct error *error)
 {
     const struct task_body *body = &task->body;
-    if (body->callbacks.data == NULL && body->chain.data == NULL && body->chord.data == NULL)
+    if (body->callbacks.data == NULL && body->chain.data == NULL)
         return true;
-    if (body->chord.data != NULL)
-        return error_set(error, ERROR_INVALID, "this worker cannot run a part of a chord");
     struct origin origin = {.child = child, .task = task, .first = result};
     json_t *callbacks = NULL, *chain = NULL;
     task->children = json_array();

@@ -204,6 +204,32 @@ size_t pool_running(const struct pool *pool)
     return running;
 }
 
+/* How many requests each child was given: "6, 1", and the share of each: "0.86, 0.14". */
+static json_t *describe_writes(const struct pool *pool)
+{
+    struct bytes shares, counts;
+    bytes_init(&shares, 0);
+    bytes_init(&counts, 0);
+    unsigned long all = 0;
+    for (size_t i = 0; i < pool->count; i++)
+        all += pool->slots[i]->given;
+    for (size_t i = 0; i < pool->count; i++) {
+        unsigned long given = pool->slots[i]->given;
+        bytes_append_format(&shares, NULL, "%s%.2f", i == 0 ? "" : ", ",
+                            all == 0 ? 0 : (double)given / (double)all);
+        bytes_append_format(&counts, NULL, "%s%lu", i == 0 ? "" : ", ", given);
+    }
+    char average[32];
+    (void)snprintf(average, sizeof average, "%.2f", pool->count == 0 ? 0 : 1.0 / (double)pool->count);
+    json_t *writes =
+        json_pack("{s:I, s:s, s:s, s:s, s:s, s:{s:i, s:I}}", "total", (json_int_t)pool->handed, "avg",
+                  average, "all", bytes_text(&shares), "raw", bytes_text(&counts), "strategy", "fair",
+                  "inqueues", "total", (int)pool->count, "active", (json_int_t)pool_running(pool));
+    bytes_clear(&shares);
+    bytes_clear(&counts);
+    return writes;
+}
+
 json_t *pool_describe(const struct pool *pool)
 {
     json_t *processes = json_array(), *most = json_string("N/A");
@@ -215,15 +241,11 @@ json_t *pool_describe(const struct pool *pool)
         json_decref(most);
         most = json_integer(pool->options.max_tasks_per_child);
     }
-    char average[32];
-    (void)snprintf(average, sizeof average, "%.2f",
-                   (double)pool->handed / (pool->count == 0 ? 1 : (double)pool->count));
-    return json_pack("{s:s, s:i, s:o, s:o, s:b, s:[f, f], s:{s:I, s:s, s:s, s:{s:i, s:I}}}", "implementation",
+    return json_pack("{s:s, s:i, s:o, s:o, s:b, s:[f, f], s:o}", "implementation",
                      "celery.concurrency.prefork:TaskPool", "max-concurrency", pool->target, "processes",
                      processes, "max-tasks-per-child", most, "put-guarded-by-semaphore", 0, "timeouts",
-                     pool->options.soft_time_limit, pool->options.time_limit, "writes", "total",
-                     (json_int_t)pool->handed, "avg", average, "strategy", "fair", "inqueues", "total",
-                     (int)pool->count, "active", (json_int_t)pool_running(pool));
+                     pool->options.soft_time_limit, pool->options.time_limit, "writes",
+                     describe_writes(pool));
 }
 
 /* ---- the end ---- */

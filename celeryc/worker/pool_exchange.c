@@ -178,6 +178,7 @@ void slot_read(struct slot *slot)
             return;
         }
         slot->in.size += (size_t)size;
+        slot->deaf = false;
         take_reports(slot);
     }
 }

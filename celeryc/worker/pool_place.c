@@ -61,9 +61,10 @@ static struct slot *best_slot(struct pool *pool, const struct request *request)
         struct slot *slot = pool->slots[i];
         if (!accepts(slot) || (slot->count > 0 && (!quick || !may_pile_up(slot))))
             continue;
-        if (slot->count == 0)
+        if (slot->count == 0 && !slot->deaf)
             return slot;
-        if (best == NULL || slot->count < best->count)
+        if (best == NULL || (best->deaf && !slot->deaf) ||
+            (best->deaf == slot->deaf && slot->count < best->count))
             best = slot;
     }
     return best;

@@ -15,6 +15,8 @@
 #define POOL_BACKLOG 0.005 /* seconds of work that may wait in a child's hands behind what it runs */
 #define POOL_TICK 0.05     /* seconds between two looks at limits and stalls */
 #define POOL_STALL 0.05    /* seconds without an end after which what waits behind is taken back */
+#define POOL_DEAF 5.0 /* seconds after which a request is taken back that was the only one, and never begun  \
+                       */
 #define POOL_LARGE ((size_t)1 << 20) /* bytes on their way to a child, beyond which it gets nothing more */
 #define POOL_KILL_AFTER 10.0         /* seconds that a child may survive a signal, or its dismissal */
 
@@ -41,8 +43,9 @@ struct slot {
     struct page *page;
     struct bytes in, out;
     ev_io reader, writer;
-    bool broken;                    /* it sent nonsense, or its socket broke: it is being killed */
-    bool shut;                      /* its end of the socket was told that nothing more comes */
+    bool broken; /* it sent nonsense, or its socket broke: it is being killed */
+    bool deaf;   /* it let a request lie that it might have begun, and has not said a word since */
+    bool shut;   /* its end of the socket was told that nothing more comes */
     struct held held[PAGE_ENTRIES]; /* by serial */
     uint32_t first, next;           /* serials: the oldest that may be held, and the next to be given */
     size_t count, slow;             /* held requests, and slow ones among them */

@@ -20,6 +20,17 @@ bool slot_condemn(struct slot *slot, uint32_t serial, enum loss_reason reason, i
     return true;
 }
 
+/* What waits behind a request that does not end goes to other children; and so does one that is not even
+ * begun, by a child that is stopped, or waits for Redis. */
+static void watch_stalled(struct slot *slot, double now)
+{
+    double idle = now - slot->progress;
+    if (slot->count > 1 && idle > POOL_STALL)
+        slot_take_back(slot);
+    if (slot->count == 1 && idle > POOL_DEAF && slot->out.size == 0)
+        slot->deaf = slot_take_back(slot) > 0;
+}
+
 /* Tells of starts that the child has not told of, and ends what is over its time. */
 static void watch_running(struct slot *slot, double now)
 {
@@ -50,8 +61,7 @@ static void watch(struct slot *slot, double now)
     if (slot->count == 0)
         return;
     watch_running(slot, now);
-    if (slot->count > 1 && now - slot->progress > POOL_STALL)
-        slot_take_back(slot);
+    watch_stalled(slot, now);
 }
 
 void pool_tick(struct ev_loop *loop, ev_timer *watcher, int events)

@@ -468,6 +468,22 @@ static void what_waits_behind_a_stalled_task_goes_to_another_child(void)
     parent_end(&parent);
 }
 
+static void a_stopped_child_keeps_nothing_that_it_has_not_begun(void)
+{
+    struct parent parent;
+    parent_start(&parent, 2, (struct pool_options){0});
+    struct seen *first = parent_add(&parent, ADD, "[1, 1]");
+    parent_run(&parent);
+    kill(first->pid, SIGSTOP);
+    for (int i = 0; i < 50; i++)
+        parent_add(&parent, i % 2 == 0 ? ADD : NAP, i % 2 == 0 ? "[1, 1]" : "[0.01]");
+    parent_run(&parent);
+    for (size_t i = 1; i < parent.count; i++)
+        CU_ASSERT(parent.all[i].finished == 1 && parent.all[i].pid != first->pid);
+    kill(first->pid, SIGCONT);
+    parent_end(&parent);
+}
+
 static void a_child_is_replaced_after_so_many_tasks(void)
 {
     struct parent parent;
@@ -566,6 +582,8 @@ UNIT_MAIN("pool", {"a thousand short tasks run once each", a_thousand_short_task
            terminates_while_tasks_change_hands_never_hit_another_one},
           {"what waits behind a stalled task goes to another child",
            what_waits_behind_a_stalled_task_goes_to_another_child},
+          {"a stopped child keeps nothing that it has not begun",
+           a_stopped_child_keeps_nothing_that_it_has_not_begun},
           {"a child is replaced after so many tasks", a_child_is_replaced_after_so_many_tasks},
           {"a pool grows and shrinks", a_pool_grows_and_shrinks},
           {"closing gives back what has not begun and waits for the rest",
