@@ -67,6 +67,7 @@ static bool copy_settings(struct s3_client *client, const struct s3_settings *se
     client->connections = settings->connections == 0 ? CONNECTIONS : settings->connections;
     if (client->connections > CONNECTIONS_LIMIT)
         return error_set(error, ERROR_INVALID, "at most %u connections to S3", CONNECTIONS_LIMIT);
+    client->sign_payload = settings->sign_payload;
     client->cancelled = settings->cancelled;
     client->cancel_context = settings->cancel_context;
     return true;

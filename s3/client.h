@@ -41,6 +41,7 @@ struct s3_settings {
     const char *session_token; /* of temporary credentials */
     enum s3_style style;
     const char *ca_file; /* PEM file of trusted authorities instead of the system's; TLS is always verified */
+    bool sign_payload;   /* sign uploads by their SHA-256 even where a CRC-32C goes with them; see upload.h */
     double connect_timeout; /* seconds to connect; default 5 */
     double stall_timeout;   /* seconds without a byte after which a transfer counts as broken; default 20 */
     double retry_time;      /* seconds of failures in a row after which we give up; default 60 */

@@ -13,6 +13,7 @@ struct s3_client {
     char *access_key, *secret_key, *session_token, *ca_file;
     double connect_timeout, stall_timeout, retry_time;
     unsigned connections;
+    bool sign_payload;
     bool (*cancelled)(void *context);
     void *cancel_context;
     struct s3_loop loop;

@@ -18,14 +18,14 @@
 /* ---- create ---- */
 
 static bool create(struct s3_client *client, const char *bucket, const char *key, const char *content_type,
-                   bool checksums, char upload_id[S3_UPLOAD_ID_SIZE], struct error *error)
+                   char upload_id[S3_UPLOAD_ID_SIZE], bool *checksums, struct error *error)
 {
     struct s3_request request;
     s3_request_init(&request, "POST", bucket, key);
     s3_request_query(&request, "uploads", "");
     s3_request_header(&request, "content-type",
                       content_type == NULL ? "application/octet-stream" : content_type);
-    if (checksums)
+    if (*checksums)
         s3_request_header(&request, "x-amz-checksum-algorithm", "CRC32C");
     bool ok = s3_request_run(client, &request, error);
     const struct bytes *body = &request.response.body;
@@ -33,23 +33,33 @@ static bool create(struct s3_client *client, const char *bucket, const char *key
                             S3_UPLOAD_ID_SIZE) ||
                upload_id[0] == '\0'))
         ok = error_set(error, ERROR_PROTOCOL, "POST s3://%s/%s: an upload without an id", bucket, key);
+    *checksums = ok && strcmp(request.response.checksums, "CRC32C") == 0;
     s3_request_clear(&request);
     return ok;
+}
+
+bool s3_multipart_begin(struct s3_client *client, const char *bucket, const char *key,
+                        const char *content_type, char upload_id[S3_UPLOAD_ID_SIZE], bool *checksums,
+                        struct error *error)
+{
+    struct error first = {0};
+    *checksums = true;
+    if (create(client, bucket, key, content_type, upload_id, checksums, &first))
+        return true;
+    /* Servers that know no such checksum refuse the header with one of several codes. */
+    bool refused = first.code == ERROR_INVALID || first.code == ERROR_PROTOCOL;
+    if (refused && create(client, bucket, key, content_type, upload_id, checksums, &first))
+        return true;
+    if (error != NULL)
+        *error = first;
+    return false;
 }
 
 bool s3_multipart_create(struct s3_client *client, const char *bucket, const char *key,
                          const char *content_type, char upload_id[S3_UPLOAD_ID_SIZE], struct error *error)
 {
-    struct error first = {0};
-    if (create(client, bucket, key, content_type, true, upload_id, &first))
-        return true;
-    /* Servers that know no such checksum refuse the header with one of several codes. */
-    bool refused = first.code == ERROR_INVALID || first.code == ERROR_PROTOCOL;
-    if (refused && create(client, bucket, key, content_type, false, upload_id, &first))
-        return true;
-    if (error != NULL)
-        *error = first;
-    return false;
+    bool checksums;
+    return s3_multipart_begin(client, bucket, key, content_type, upload_id, &checksums, error);
 }
 
 /* ---- parts ---- */

@@ -8,6 +8,11 @@
 #define S3_PART_TEXT 12
 #define S3_PART_ABORT_TIME 10.0 /* seconds */
 
+/* s3_multipart_create(); *checksums: whether the server compares CRC-32C of the parts. */
+bool s3_multipart_begin(struct s3_client *client, const char *bucket, const char *key,
+                        const char *content_type, char upload_id[S3_UPLOAD_ID_SIZE], bool *checksums,
+                        struct error *error);
+
 /* Adds the parameters of part `number`; `text` must live as long as the request. */
 void s3_part_prepare(struct s3_request *request, const char *upload_id, unsigned number,
                      char text[S3_PART_TEXT]);

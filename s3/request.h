@@ -61,7 +61,7 @@ struct s3_request {
     size_t header_count;
     const void *body;
     size_t body_size;
-    bool checksum; /* send the body's CRC-32C */
+    bool checksum; /* send the body's CRC-32C: the server compares it, so that the body need not be signed */
 
     /* ---- how ---- */
     double stall_timeout;   /* seconds; 0: the client's */

@@ -13,6 +13,7 @@
 
 #define EMPTY_HASH "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define UPLOAD_BUFFER (256L << 10)
+#define SMALL_BODY ((size_t)64 << 10)
 #define BYTES_A_SECOND                                                                                       \
     (16.0 * 1024 * 1024) /* a server that digests a body may be silent for that much longer */
 
@@ -186,8 +187,15 @@ static bool add_line(struct s3_transfer *transfer, const char *name, const char 
     return ok;
 }
 
-/* Once for all attempts. Over TLS the body is protected on its way already, and its checksum does the rest.
- */
+/* SHA-256 costs the server more than all else about an upload. So a body is signed only when it is small,
+ * when nothing else protects it, or when that was asked for. */
+static bool sign_body(const struct s3_client *client, const struct s3_request *request)
+{
+    bool safe = request->checksum || client->endpoint.tls;
+    return client->sign_payload || request->body_size <= SMALL_BODY || !safe;
+}
+
+/* Once for all attempts. */
 static bool hash_body(struct s3_client *client, struct s3_request *request, struct error *error)
 {
     if (request->hashed)
@@ -196,7 +204,7 @@ static bool hash_body(struct s3_client *client, struct s3_request *request, stru
         s3_crc32c_text(s3_crc32c(0, request->body, request->body_size), request->crc);
     if (request->body_size == 0)
         (void)snprintf(request->hash, sizeof request->hash, "%s", EMPTY_HASH);
-    else if (client->endpoint.tls)
+    else if (!sign_body(client, request))
         (void)snprintf(request->hash, sizeof request->hash, "%s", S3_UNSIGNED_PAYLOAD);
     else if (!s3_hash(request->body, request->body_size, request->hash, error))
         return false;

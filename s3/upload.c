@@ -29,6 +29,7 @@ struct s3_upload {
     struct s3_client *client;
     char *bucket, *key, *content_type;
     char upload_id[S3_UPLOAD_ID_SIZE]; /* "" until a second part is needed */
+    bool checksums;                    /* the server compares CRC-32C */
     struct s3_part_plan plan;
     unsigned in_flight; /* as asked for; fewer when parts are large */
     unsigned slot_count;
@@ -186,8 +187,8 @@ static bool begin_multipart(struct s3_upload *upload, struct error *error)
     struct error reason = {0};
     if (upload->upload_id[0] != '\0')
         return true;
-    return s3_multipart_create(upload->client, upload->bucket, upload->key, upload->content_type,
-                               upload->upload_id, &reason) ||
+    return s3_multipart_begin(upload->client, upload->bucket, upload->key, upload->content_type,
+                              upload->upload_id, &upload->checksums, &reason) ||
            fail(upload, &reason, error);
 }
 
@@ -205,7 +206,7 @@ static bool send_part(struct s3_upload *upload, struct error *error)
     s3_part_prepare(&slot->request, upload->upload_id, slot->number, slot->text);
     slot->request.body = slot->data;
     slot->request.body_size = slot->size;
-    slot->request.checksum = true;
+    slot->request.checksum = upload->checksums;
     slot->request.context = slot;
     slot->request.finished = part_finished;
     (void)pthread_mutex_lock(&upload->mutex);

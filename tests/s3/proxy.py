@@ -1,4 +1,4 @@
-"""A proxy before the S3 server that breaks what it is told to break: what a network and a busy S3 do now and then, on purpose."""
+"""A proxy before the S3 server that breaks what it is told to: what a network and a busy S3 do now and then, on purpose."""
 
 import re
 import socket
@@ -26,7 +26,7 @@ class Broken(Exception):
 
 
 class Fault:
-    """What to do to the next `times` requests that match: method, a pattern in the target, a header that must be there."""
+    """What to do to the next `times` requests that match: method, pattern in the target, header that must be there."""
 
     def __init__(self, act, method=None, target="", header=None, times=1, skip=0):
         self.act, self.method, self.target, self.header = act, method, re.compile(target), header

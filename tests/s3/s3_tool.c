@@ -29,7 +29,7 @@ static struct {
     double connect_timeout, stall_timeout, retry_time, pause;
     long connections, page, in_flight, expires, readers;
     size_t budget, part_size, offset, size, chunk;
-    bool pin, stats;
+    bool pin, stats, sign;
 } given;
 
 static const struct setting settings[] = {
@@ -70,6 +70,8 @@ static const struct setting settings[] = {
     {"size", 0, NULL, SETTING_SIZE, &given.size, "0", 0, 1e15, "BYTES", "Of get.", false},
     {"chunk", 0, NULL, SETTING_SIZE, &given.chunk, "64k", 1, 1e9, "BYTES", "Of a read.", false},
     {"pin", 0, NULL, SETTING_FLAG, &given.pin, NULL, 0, 0, NULL, "Read only the version that HEAD says.",
+     false},
+    {"sign-payload", 0, NULL, SETTING_FLAG, &given.sign, NULL, 0, 0, NULL, "Sign bodies by their SHA-256.",
      false},
     {"stats", 0, NULL, SETTING_FLAG, &given.stats, NULL, 0, 0, NULL, "Requests, retries, memory at the end.",
      false},
@@ -438,6 +440,7 @@ static struct s3_client *connect_client(struct error *error)
                                  .stall_timeout = given.stall_timeout,
                                  .retry_time = given.retry_time,
                                  .connections = (unsigned)given.connections,
+                                 .sign_payload = given.sign,
                                  .cancelled = is_cancelled};
     return s3_client_new(&wanted, error);
 }

@@ -1,6 +1,7 @@
 """What the S3 client does when the network breaks, S3 is busy, an object changes, or someone gives up."""
 
 import calendar
+import hashlib
 import os
 import signal
 import ssl
@@ -55,10 +56,10 @@ def test_what_is_refused_is_not_tried_again(through, proxy, bucket):
 
 def test_the_retries_end_after_the_time_that_was_set(through, proxy, bucket):
     proxy.add(BUSY, times=10_000)
-    code, sentence = through.fails("list", bucket, "--retry-time", "1")
+    code, sentence = through.fails("list", bucket, "--retry-time", "3")
     assert code == "unavailable"
     assert "SlowDown" in sentence and "attempts" in sentence
-    assert 3 <= len(proxy.seen()) <= 20
+    assert 2 <= len(proxy.seen()) <= 20
 
 
 def test_a_server_that_is_not_there_is_unavailable():
@@ -156,7 +157,8 @@ def rewrite_file(path, content, modified):
 
 
 @pytest.mark.parametrize("content, age", [(b"longer than before" * 100_000, 0), (b"x" * 2_000_000, 100)])
-def test_a_file_without_an_etag_that_changes_while_it_is_read_is_an_error(through, s3_server, proxy, bucket, content, age):
+def test_a_file_without_an_etag_that_changes_while_it_is_read_is_an_error(through, s3_server, proxy, bucket, content,
+                                                                          age):
     path = s3_server.data / bucket / "dropped"
     path.write_bytes(b"x" * 2_000_000)
     now = int(time.time()) - 1000
@@ -171,12 +173,11 @@ def test_an_object_that_is_deleted_while_it_is_read_is_an_error(through, tool, p
     assert through.fails("get", bucket, "key")[0] == "not-found"
 
 
-@pytest.mark.parametrize("head", ["HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 5-9/100\r\nContent-Length: 5\r\n\r\n",
-                                  "HTTP/1.1 206 Partial Content\r\nContent-Length: 5\r\n\r\n",
-                                  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"])
+@pytest.mark.parametrize("head", ["206 Partial Content\r\nContent-Range: bytes 5-9/100\r\nContent-Length: 5",
+                                  "206 Partial Content\r\nContent-Length: 5", "200 OK\r\nTransfer-Encoding: chunked"])
 def test_an_answer_with_other_bytes_than_were_asked_for_is_refused(through, proxy, bucket, head):
     def act(connection, request):
-        connection.client.sendall(head.encode() + b"12345")
+        connection.client.sendall(f"HTTP/1.1 {head}\r\n\r\n12345".encode())
         return True
 
     proxy.add(act, method="GET")
@@ -184,10 +185,10 @@ def test_an_answer_with_other_bytes_than_were_asked_for_is_refused(through, prox
 
 
 def test_a_reader_that_is_slower_than_s3_holds_it_back(through, tool, proxy, bucket):
-    content = content_of(40 * MIB)
+    content = content_of(64 * MIB)
     tool.ok("upload", bucket, "key", stdin=content)
-    running = through.start("get", bucket, "key", "--budget", "64k", "--pause", "3")
-    first_bytes = os.read(running.stdout.fileno(), 100)
+    running = through.start("get", bucket, "key", "--budget", "64k")
+    first_bytes = os.read(running.stdout.fileno(), 100)  # from now on the tool waits for us to read its output
     request = wait_for(lambda: proxy.seen("GET"), "the GET")[0]
 
     def settled():
@@ -196,7 +197,7 @@ def test_a_reader_that_is_slower_than_s3_holds_it_back(through, tool, proxy, buc
         return request.sent_back == before
 
     wait_for(settled, "the transfer held back")
-    assert request.sent_back < 38 * MIB  # what is on its way is in the sockets' buffers, not in the reader
+    assert request.sent_back < 60 * MIB  # what is on its way is in the sockets' buffers, not in the reader
     done = through.end(running)
     assert first_bytes + done.out == content
     assert len(proxy.seen("GET")) == 1
@@ -221,8 +222,8 @@ def test_an_upload_survives_a_fault_at_each_of_its_steps(through, tool, proxy, b
 
 def test_a_completion_that_fails_after_its_200_is_tried_again(through, tool, proxy, bucket):
     content = content_of(9 * MIB)
-    proxy.add(answer_xml("\n \n<?xml version=\"1.0\"?><Error><Code>InternalError</Code><Message>Try again</Message></Error>"),
-              method="POST", target=r"\?uploadId=")
+    late = "\n \n<?xml version=\"1.0\"?><Error><Code>InternalError</Code><Message>Try again</Message></Error>"
+    proxy.add(answer_xml(late), method="POST", target=r"\?uploadId=")
     through.ok("upload", bucket, "key", stdin=content)
     assert tool.ok("get", bucket, "key") == content
     assert len(proxy.seen("POST", r"\?uploadId=")) == 2
@@ -275,6 +276,39 @@ def test_waiting_for_the_next_attempt_can_be_cancelled(through, proxy, bucket):
     wait_for(lambda: len(proxy.seen()) >= 3, "three attempts")
     running.send_signal(signal.SIGTERM)
     assert through.end(running).failure()[0] == "cancelled"
+
+
+@pytest.mark.parametrize("options, signed", [([], False), (["--sign-payload"], True)])
+def test_parts_carry_a_checksum_and_their_signature_when_asked(through, proxy, tool, bucket, options, signed):
+    content = content_of(9 * MIB)
+    through.ok("upload", bucket, "key", *options, stdin=content)
+    for part in proxy.seen("PUT", "partNumber=1&"):
+        assert len(part.headers["x-amz-checksum-crc32c"]) == 8
+        digest = hashlib.sha256(part.body).hexdigest() if signed else "UNSIGNED-PAYLOAD"
+        assert part.headers["x-amz-content-sha256"] == digest
+    assert tool.ok("get", bucket, "key") == content
+
+
+def test_parts_are_signed_where_the_server_knows_no_checksum(through, proxy, tool, bucket):
+    proxy.add(answer(501, "NotImplemented"), header="x-amz-checksum-algorithm")
+    content = content_of(9 * MIB)
+    through.ok("upload", bucket, "key", stdin=content)
+    parts = proxy.seen("PUT", "partNumber=")
+    assert len(parts) == 2
+    for part in parts:
+        assert "x-amz-checksum-crc32c" not in part.headers
+        assert part.headers["x-amz-content-sha256"] == hashlib.sha256(part.body).hexdigest()
+    assert tool.ok("get", bucket, "key") == content
+
+
+def test_a_part_that_is_damaged_on_its_way_is_not_stored(through, proxy, boto, bucket):
+    def damage(connection, request):
+        request.body = bytes([request.body[0] ^ 1]) + request.body[1:]
+        return False
+
+    proxy.add(damage, target="partNumber=1&", times=100)
+    assert through.run("upload", bucket, "key", stdin=content_of(9 * MIB)).code == 1
+    assert unfinished(boto, bucket) == []
 
 
 # ---- clocks, regions, tokens, hosts, TLS ----
@@ -363,7 +397,7 @@ def test_tls_is_always_verified(s3_server, tmp_path, bucket, tool):
         assert trusting.fails("list", bucket)[0] == "denied"
         trusting.ok("upload", bucket, "key", "--ca-file", tmp_path / "cert.pem", stdin=content)
         assert trusting.ok("get", bucket, "key", "--ca-file", tmp_path / "cert.pem") == content
-        assert all(one.headers["x-amz-content-sha256"] == "UNSIGNED-PAYLOAD" for one in proxy.seen("PUT"))
+        assert len(proxy.seen("PUT", "partNumber=")) == 2
     assert tool.ok("get", bucket, "key") == content
 
 
@@ -408,10 +442,10 @@ def test_an_upload_survives_the_restart_of_the_server(own_s3):
 
 def test_a_download_survives_the_restart_of_the_server(own_s3):
     server, tool = own_server(own_s3)
-    content = content_of(40 * MIB)
+    content = content_of(64 * MIB)
     tool.ok("upload", "logs", "key", stdin=content)
-    running = tool.start("get", "logs", "key", "--budget", "64k", "--stats", "--pause", "1")
-    first_bytes = os.read(running.stdout.fileno(), 100)
+    running = tool.start("get", "logs", "key", "--budget", "64k", "--stats")
+    first_bytes = os.read(running.stdout.fileno(), 100)  # from now on the tool waits for us to read its output
     server.kill()
     server.start()
     done = tool.end(running)
