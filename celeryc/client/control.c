@@ -17,7 +17,7 @@
 struct inspection {
     struct consumer *consumer;
     char ticket[UUID_SIZE], oid[UUID_SIZE];
-    bool connected, refused;
+    bool ready, refused; /* the mailbox is consumed from; the broker will not have it */
     size_t limit;
     json_t *replies;
 };
@@ -101,14 +101,15 @@ static void take_events(struct celery_client *client, struct inspection *inspect
     struct consumer_event *event = consumer_take(inspection->consumer);
     while (event != NULL) {
         struct consumer_event *next = event->next;
-        if (event->kind == CONSUMER_QUEUE_READY || event->kind == CONSUMER_CONNECTED)
-            inspection->connected = true;
+        if (event->kind ==
+            CONSUMER_QUEUE_READY) /* a connection alone may come before the queue is asked for */
+            inspection->ready = true;
         if (event->kind == CONSUMER_QUEUE_REFUSED) {
             inspection->refused = true;
             error_set(error, ERROR_UNAVAILABLE, "the reply queue is refused: %.256s",
                       event->reason == NULL ? "" : event->reason);
         }
-        if (event->kind == CONSUMER_LOST && !inspection->connected)
+        if (event->kind == CONSUMER_LOST && !inspection->ready)
             error_set(error, ERROR_UNAVAILABLE, "%.256s", event->reason == NULL ? "" : event->reason);
         if (event->kind == CONSUMER_DELIVERY)
             take_reply(client, inspection, &event->message);
@@ -128,7 +129,7 @@ static void collect(struct celery_client *client, struct inspection *inspection,
 {
     for (;;) {
         take_events(client, inspection, error);
-        if (inspection->refused || is_complete(inspection) || (connecting && inspection->connected))
+        if (inspection->refused || is_complete(inspection) || (connecting && inspection->ready))
             return;
         double left = deadline - clock_monotonic();
         if (left <= 0)
@@ -163,7 +164,7 @@ static bool open_mailbox(struct celery_client *client, struct inspection *inspec
     consumer_add(inspection->consumer, &spec);
     json_decref(arguments);
     collect(client, inspection, clock_monotonic() + CONNECT_TIMEOUT, true, error);
-    if (!inspection->refused && inspection->connected)
+    if (!inspection->refused && inspection->ready)
         return true;
     if (error != NULL && error->code == ERROR_NONE)
         error_set(error, ERROR_UNAVAILABLE, "no connection to the broker within %g s", CONNECT_TIMEOUT);

@@ -129,6 +129,13 @@ def test_inspect_collects_the_workers_answers(client, python_worker):
     assert client.good("inspect", command="ping", destination=["nobody@nowhere"], wait=0.5)["replies"] == []
 
 
+def test_every_inspection_has_its_mailbox_before_it_asks(client, python_worker):
+    worker = python_worker()
+    for _ in range(30):
+        replies = client.good("inspect", command="ping", destination=[worker.node], wait=120)["replies"]
+        assert replies == [{worker.node: {"ok": "pong"}}]
+
+
 def test_broadcasting_to_nobody_is_no_error(client):
     client.good("broadcast", command="ping")
     assert client.good("inspect", command="ping", wait=0.5)["replies"] == []
