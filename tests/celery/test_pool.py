@@ -10,6 +10,7 @@ from celery import chain, group
 from celery.exceptions import MaxRetriesExceededError, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
 
 from dev.servers import wait_for
+from tests.harness.workers import celery_app
 
 PATIENCE = 120
 
@@ -303,3 +304,17 @@ def test_no_result_waits_for_the_end_of_the_next_task(worker, send, tmp_path):
     os.kill(child, signal.SIGKILL)
     with pytest.raises(WorkerLostError):
         slow.get(timeout=PATIENCE)
+
+
+def test_results_are_stored_when_redis_comes_back(worker, own_redis, broker_url, send, tmp_path):
+    results = own_redis()
+    worker("--concurrency", 1, backend=results.url)
+    results.stop()
+    noted = tmp_path / "runs"
+    ids = [send("append", str(noted), str(number)).id for number in range(5)]  # by a client with results elsewhere
+    wait_for(lambda: lines(noted), "a task to run", PATIENCE)
+    results.start()
+    client = celery_app(broker_url, results.url)
+    wait_for(lambda: all(client.AsyncResult(one).state == "SUCCESS" for one in ids), "all results", PATIENCE)
+    assert lines(noted) == ["0", "1", "2", "3", "4"]
+    client.close()
