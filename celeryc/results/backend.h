@@ -43,7 +43,7 @@ struct task_meta {
  * the caller; pure. */
 char *task_meta_encode(const struct task_meta *meta, size_t *size, struct error *error);
 /* {"exc_type","exc_message","exc_module"} as backends/base.py prepare_exception makes it; a new reference.
- * `type` may be "module.Type"; message is one argument. */
+ * `type` may be "module.Type"; message is its one argument, or NULL: it has none. */
 json_t *task_exception(const char *type, const char *message);
 
 struct backend;

@@ -99,9 +99,9 @@ char *task_meta_encode(const struct task_meta *meta, size_t *size, struct error 
 json_t *task_exception(const char *type, const char *message)
 {
     const char *dot = strrchr(type, '.');
-    json_t *text = json_string(message);
-    if (text == NULL)
-        text = json_string("(a message that is not UTF-8)");
-    return json_pack("{s:s, s:[o], s:s%}", "exc_type", dot != NULL ? dot + 1 : type, "exc_message", text,
+    json_t *arguments = json_array();
+    if (message != NULL && json_array_append_new(arguments, json_string(message)) != 0)
+        json_array_append_new(arguments, json_string("(a message that is not UTF-8)"));
+    return json_pack("{s:s, s:o, s:s%}", "exc_type", dot != NULL ? dot + 1 : type, "exc_message", arguments,
                      "exc_module", dot != NULL ? type : "builtins", dot != NULL ? (size_t)(dot - type) : 8);
 }

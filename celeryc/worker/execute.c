@@ -10,6 +10,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define SHORT 0.002       /* seconds: what runs no longer may start while earlier results wait to be stored */
@@ -112,14 +113,6 @@ static json_t *run(struct child *child, struct celery_task *task, double *runtim
 
 /* ---- the ends ---- */
 
-static json_t *exception_json(const struct celery_task *task)
-{
-    json_t *exception = task_exception(task->exc_type, task->exc_message == NULL ? "" : task->exc_message);
-    if (task->exc_message == NULL)
-        json_object_set_new(exception, "exc_message", json_array());
-    return exception;
-}
-
 /* What the report lends from; freed when it is made. */
 struct ending {
     char *result, *exception, *traceback;
@@ -136,7 +129,7 @@ static void end_failed(struct child *child, struct celery_task *task, struct poo
                        struct ending *ending)
 {
     struct error error;
-    json_t *exception = exception_json(task);
+    json_t *exception = task_exception(task->exc_type, task->exc_message);
     ending->exception = repr_exception(task->exc_type, task->exc_message, &error);
     ending->traceback = task_traceback(task);
     report->result.outcome = RUN_FAILURE;
@@ -195,8 +188,10 @@ static bool end_retried(struct celery_task *task, struct pool_report *report, st
     report->result.outcome = RUN_RETRY;
     report->result.retry = &report->retry;
     report->result.retry_eta = retry.eta;
-    if (task->exc_type == NULL)
+    if (task->exc_type == NULL) {
+        ending->exception = strdup("None"); /* what Python shows for a retry without a reason */
         return true;
+    }
     ending->exception = repr_exception(task->exc_type, task->exc_message, &error);
     ending->traceback = task_traceback(task);
     return true;

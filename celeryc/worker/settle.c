@@ -172,8 +172,7 @@ static void settle_retry(struct worker *worker, struct request *request, const s
               result->exception ? result->exception : "");
     const struct fate fate = {
         .state = stores_errors(request) ? "RETRY" : NULL,
-        .result = task_exception(result->exc_type ? result->exc_type : "celery.exceptions.Retry",
-                                 result->exc_message),
+        .result = result->exc_type ? task_exception(result->exc_type, result->exc_message) : NULL,
         .traceback = result->traceback,
         .publish = result->retry,
         .how = SETTLE_ACK,

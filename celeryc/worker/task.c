@@ -1,6 +1,8 @@
 /* What a running task may ask of its context, and how it says how it ends (celeryc/task.h). */
 #include "celeryc/worker/task_context.h"
 
+#include "celeryc/message/utf8.h"
+#include "common/bytes.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -127,10 +129,30 @@ void celery_log(struct celery_task *task, int level, const char *format, ...)
 
 /* ---- how it ends ---- */
 
+/* A copy that is UTF-8 whatever comes: messages quote keys and lines that may hold any bytes. Those that are
+ * none are shown as \xNN; at most MESSAGE_MOST bytes are taken. */
+static char *printable_copy(const char *text)
+{
+    struct bytes copy;
+    unsigned character;
+    bytes_init(&copy, 0);
+    size_t size = strnlen(text, MESSAGE_MOST);
+    for (size_t at = 0; at < size;) {
+        size_t length = utf8_read(text + at, size - at, &character);
+        bool whole = length == 0
+                         ? bytes_append_format(&copy, NULL, "\\x%02x", (unsigned)(unsigned char)text[at])
+                         : bytes_append(&copy, text + at, length, NULL);
+        if (!whole)
+            break;
+        at += length == 0 ? 1 : length;
+    }
+    return bytes_take(&copy, NULL);
+}
+
 void task_set_failure(struct celery_task *task, const char *type, const char *message)
 {
-    char *new_type = strdup(type == NULL ? "Exception" : type);
-    char *new_message = message == NULL ? NULL : strndup(message, MESSAGE_MOST);
+    char *new_type = printable_copy(type == NULL ? "Exception" : type);
+    char *new_message = message == NULL ? NULL : printable_copy(message);
     if (new_type == NULL || (message != NULL && new_message == NULL))
         abort(); /* no memory even to say so: the child ends, and the parent reports the task as lost */
     free(task->exc_type);

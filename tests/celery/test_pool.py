@@ -144,7 +144,8 @@ def test_retries_run_again_under_the_same_id_until_they_are_used_up(worker, send
     seen = states("retried-1", lambda: send("retry", 2, 0.1, task_id="retried-1"))
     assert [state["status"] for state in seen] == ["RETRY", "RETRY", "SUCCESS"]
     assert seen[0]["result"]["exc_type"] == "OSError" and seen[-1]["result"] == "retry 2"
-    assert send("retry_with", 3).get(timeout=PATIENCE) == 3
+    seen = states("retried-2", lambda: send("retry_with", 3, task_id="retried-2"))
+    assert [(state["status"], state["result"]) for state in seen] == [("RETRY", None)] * 3 + [("SUCCESS", 3)]
     assert send("autoretry", 1).get(timeout=PATIENCE) == 1
     with pytest.raises(MaxRetriesExceededError, match="Can't retry demo.give_up"):
         send("give_up").get(timeout=PATIENCE)

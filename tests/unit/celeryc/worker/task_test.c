@@ -128,6 +128,15 @@ static void the_first_failure_counts(void)
     task_context_clear(&task);
 }
 
+static void a_message_is_utf_8_whatever_it_quotes(void)
+{
+    struct celery_task task;
+    task_context_init(&task, &add_type, NULL);
+    celery_fail(&task, "ValueError", "%s", "key \xff\xc3\xa4\xc3");
+    CU_ASSERT_STRING_EQUAL(task.exc_message, "key \\xff\xc3\xa4\\xc3");
+    task_context_clear(&task);
+}
+
 static void a_traceback_looks_like_pythons(void)
 {
     struct celery_task task;
@@ -226,6 +235,7 @@ UNIT_MAIN("task", {"wrong calls are refused in Python's words", wrong_calls_are_
           {"a malformed list of parameters is the program's error",
            a_malformed_list_of_parameters_is_the_programs_error},
           {"the first failure counts", the_first_failure_counts},
+          {"a message is UTF-8 whatever it quotes", a_message_is_utf_8_whatever_it_quotes},
           {"a traceback looks like Python's", a_traceback_looks_like_pythons},
           {"named exceptions retry with growing delays", named_exceptions_retry_with_growing_delays},
           {"the delay is bounded and jitter stays below it", the_delay_is_bounded_and_jitter_stays_below_it},
