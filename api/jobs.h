@@ -1,12 +1,12 @@
 /* What the API keeps in Redis about its jobs, beside what Celery keeps.
  *
- *     logmerge:job:<id>            {"start_date", "end_date", "created"}: written before the task is
- * published, never changed logmerge:cancelled:<id>      a tombstone: the job was cancelled
- *     logmerge:idempotency:<key>   {"download_id", "start_date", "end_date", "published"}: which job a key of
- * a client made
+ *     logmerge:job:<id>            {"start_date", "end_date", "created"}
+ *     logmerge:cancelled:<id>      a tombstone: the job was cancelled
+ *     logmerge:idempotency:<key>   {"download_id", "start_date", "end_date", "published"}
  *
- * The record makes the difference between a job that waits and an id that was never given out; it outlives
- * result and object. Thread-safe. Errors: those of celeryc's store.h. */
+ * A job's record is written before its task is published and never changed. It makes the difference between a
+ * job that waits and an id that was never given out; it outlives result and object. The last one says which
+ * job a client's key made. Thread-safe. Errors: those of celeryc's store.h. */
 #ifndef API_JOBS_H
 #define API_JOBS_H
 

@@ -1,7 +1,5 @@
-/* Errors as RFC 9457 has them: application/problem+json with type, title, status, detail, instance.
- *
- * Each kind of problem has a stable type and one status; docs/api.md lists them for clients. Nothing else
- * makes an answer of 400 or above. */
+/* Answers that say what went wrong, as RFC 9457 has them: application/problem+json with type, title, status,
+ * detail, instance. Nothing else makes an answer of 400 or above. */
 #ifndef API_PROBLEM_H
 #define API_PROBLEM_H
 

@@ -1,5 +1,5 @@
-/* The kinds of problem that clients meet, each with a stable type and one status: a table. docs/api.md lists
- * them. */
+/* The kinds of problem that clients meet: a table, each with a stable type and one status, which docs/api.md
+ * lists for them. Pure. */
 #ifndef API_PROBLEM_TYPE_H
 #define API_PROBLEM_TYPE_H
 
