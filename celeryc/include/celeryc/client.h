@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#pragma GCC visibility push(default)
+
 struct celery_client;
 
 struct celery_client_options { /* text is borrowed and must outlive the client; NULL and 0 are the defaults */
@@ -82,5 +84,7 @@ bool celery_revoke(struct celery_client *client, const char *id, bool terminate,
  * many as there are destinations, or no limit): an array of {node: reply} in *replies, a new reference. */
 bool celery_inspect(struct celery_client *client, const char *command, json_t *arguments, json_t *destination,
                     double wait, size_t limit, json_t **replies, struct error *error);
+
+#pragma GCC visibility pop
 
 #endif

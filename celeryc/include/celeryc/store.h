@@ -18,6 +18,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#pragma GCC visibility push(default)
+
 struct celery_store;
 
 struct celery_store_options { /* text is copied; zero is the default */
@@ -53,5 +55,7 @@ bool celery_store_set_if_absent(struct celery_store *store, const char *key, con
 
 /* Removes one; it need not be there. */
 bool celery_store_delete(struct celery_store *store, const char *key, double timeout, struct error *error);
+
+#pragma GCC visibility pop
 
 #endif

@@ -21,6 +21,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#pragma GCC visibility push(default)
+
 struct celery_task; /* the context of one run; valid until the task's function returns */
 
 typedef json_t *celery_task_function(struct celery_task *task, json_t *args, json_t *kwargs);
@@ -94,5 +96,7 @@ struct celery_retry {
 json_t *celery_retry(struct celery_task *task, const struct celery_retry *retry);
 json_t *celery_reject(struct celery_task *task, bool requeue);
 json_t *celery_ignore(struct celery_task *task);
+
+#pragma GCC visibility pop
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "celeryc/task.h"
 
+#pragma GCC visibility push(default)
+
 struct setting; /* common/setting.h */
 
 struct celery_worker_program {
@@ -22,5 +24,7 @@ struct celery_worker_program {
  * runs until a signal or remote control stops it. Returns the exit code: 0 after a shutdown, 1 when something failed, 2
  * for bad usage. Call it first in main(), before any thread or connection exists: it forks. */
 int celery_worker_main(int argc, char **argv, const struct celery_worker_program *program);
+
+#pragma GCC visibility pop
 
 #endif
