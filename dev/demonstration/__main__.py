@@ -1,6 +1,7 @@
 """Starts and stops the demo. Settings, from the environment: DEMO_API_PORT (6543), DEMO_S3_PORT (9000), DEMO_FLOWER_PORT
 (5555), DEMO_FOLDER (.run: the servers' data and all logs), DEMO_DATA (miniodata: the S3 server's buckets)."""
 
+import json
 import os
 import pathlib
 import sys
@@ -69,7 +70,8 @@ class Demo:
             "AWS_ENDPOINT_URL_S3": s3.url, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": s3.access_key,
             "AWS_SECRET_ACCESS_KEY": s3.secret_key, "API_PORT": str(self.api_port),
         }
-        self.start("worker", [ROOT / "build/worker/logmerge-worker", "--task-events", "--concurrency", 2], environment)
+        self.start("worker", [ROOT / "build/worker/logmerge-worker", "--task-events", "--concurrency", 2,
+                              "--loglevel", "INFO"], environment)
         self.start("api", [ROOT / "build/api/logmerge-api", "--task-events"], environment)
         self.start("flower", [
             sys.executable, "-m", "celery", f"--broker={rabbitmq.url}", f"--result-backend={redis.url}", "flower",
@@ -81,14 +83,16 @@ class Demo:
         self.running.add(name, process.pid)
         return process
 
-    def wait_ready(self, url, log, timeout=120):
-        """Until the address answers 200."""
+    def wait_ready(self, url, log, condition=lambda text: True, timeout=120):
+        """Until the address answers 200 and what it says meets the condition."""
         deadline = time.monotonic() + timeout
         reason = "nothing answers"
         while time.monotonic() < deadline:
             try:
-                with urllib.request.urlopen(url, timeout=5):
-                    return
+                with urllib.request.urlopen(url, timeout=5) as answer:
+                    if condition(answer.read()):
+                        return
+                    reason = "what it answers is not complete"
             except urllib.error.HTTPError as error:
                 reason = error.read(500).decode(errors="replace")
             except OSError as error:
@@ -121,7 +125,8 @@ class Demo:
             say("starting worker, API and Flower")
             self.start_programs(rabbitmq, redis, s3)
         self.wait_ready(f"{self.api_url}/readyz", FOLDER / "api.log")
-        self.wait_ready(f"http://localhost:{self.flower_port}/healthcheck", FOLDER / "flower.log")
+        self.wait_ready(f"http://localhost:{self.flower_port}/workers?json=1", FOLDER / "flower.log",
+                        lambda text: json.loads(text)["data"])  # it has heard the worker, so it hears of the job
         merge_and_check(self.api_url, LOGS, FOLDER, say)
         self.show_addresses()
 

@@ -54,6 +54,9 @@ def test_the_demo_merges_stays_up_works_twice_and_ends_without_a_trace(demo):
     with urllib.request.urlopen(f"http://localhost:{demo.flower}/api/workers?refresh=1", timeout=60) as answer:
         workers = json.loads(answer.read())
     assert workers, "Flower's HTTP API knows the worker"
+    with urllib.request.urlopen(f"http://localhost:{demo.flower}/api/tasks", timeout=60) as answer:
+        tasks = json.loads(answer.read())
+    assert [task["state"] for task in tasks.values()] == ["SUCCESS"], tasks
     second = demo("start")
     assert second.returncode == 0, second.stdout + second.stderr
     assert "already running" in second.stdout and "the sorted union of 15 files" in second.stdout
