@@ -169,9 +169,7 @@ static void describe_end(const struct slot *slot, int status)
 static void bury(struct pool *pool, size_t index, int status)
 {
     struct slot *slot = pool->slots[index];
-    slot_read(slot); /* all that it wrote before its end is there */
-    while (!slot->broken && ev_is_active(&slot->reader))
-        slot_read(slot);
+    slot_read(slot); /* all that it wrote before its end is there, and fits in a socket's buffer */
     describe_end(slot, status);
     if (slot->state == SLOT_STARTING) {
         double pause = BIRTH_PAUSE * (double)(1 << (pool->failed_births < 7 ? pool->failed_births : 7));

@@ -56,10 +56,15 @@ struct celery_task_type {
 };
 
 /* ---- arguments ---- */
-/* Binds args and kwargs to parameters as Python would, and converts: "x:I y:I=1 name:s ..." where I json_int_t *, d double *
- * (an integer is taken), s const char **, b bool *, o json_t ** (borrowed); "=VALUE" a default (JSON), "*args:A" and
- * "**kwargs:K" the rest (json_t **, borrowed). False sets the TypeError that Python would raise ("add() missing 1
- * required positional argument: 'y'"). Text is borrowed from args. */
+/* Binds args and kwargs to parameters as Python would, and converts. `format` lists them, each with a pointer that gets
+ * its value: "x:I y:I=1 name:s ..." where
+ *
+ *     I json_int_t *   s const char **   b bool *   d double * (an integer is taken)   o json_t ** (anything)
+ *
+ * "=VALUE" is a default, as JSON ("=null" lets `s` be None, which is NULL); "*args:A" and "**kwargs:K" take the rest (json_t
+ * **); what stands behind "*args:A" is given by keyword only. False sets the TypeError that Python would raise ("add()
+ * missing 1 required positional argument: 'y'"), or one for a wrong type ("add() argument 'x' must be int, not str").
+ * Text and JSON are borrowed from args and kwargs, and valid until the task's function returns. */
 bool celery_args(struct celery_task *task, json_t *args, json_t *kwargs, const char *format, ...);
 
 /* ---- what it is ---- */

@@ -67,6 +67,18 @@ static json_t *die(struct celery_task *task, json_t *args, json_t *kwargs)
     return NULL;
 }
 
+/* A daemon that left the group keeps the child's socket open. */
+static json_t *die_but_leave_a_daemon(struct celery_task *task, json_t *args, json_t *kwargs)
+{
+    if (fork() == 0) {
+        setsid();
+        nanosleep(&(struct timespec){.tv_sec = 3}, NULL);
+        _exit(0);
+    }
+    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    return die(task, args, kwargs);
+}
+
 static json_t *leave(struct celery_task *task, json_t *args, json_t *kwargs)
 {
     (void)task;
@@ -105,32 +117,19 @@ static json_t *big(struct celery_task *task, json_t *args, json_t *kwargs)
     return json_integer((json_int_t)strlen(text));
 }
 
-static json_t *grow(struct celery_task *task, json_t *args, json_t *kwargs)
-{
-    (void)task;
-    (void)args;
-    (void)kwargs;
-    char *kept = malloc(64 << 20);
-    if (kept != NULL)
-        memset(kept, 1, 64 << 20);
-    json_t *grown = json_integer(kept == NULL ? 0 : kept[4711]);
-    free(kept);
-    return grown;
-}
-
-enum { ADD, NAP, SOFT, FAIL, DIE, LEAVE, AGAIN, REFUSE, IGNORE, BIG, GROW };
+enum { ADD, NAP, SOFT, FAIL, DIE, DAEMON, LEAVE, AGAIN, REFUSE, IGNORE, BIG };
 static const struct celery_task_type types[] = {
     [ADD] = {.name = "demo.add", .run = add},
     [NAP] = {.name = "demo.nap", .run = nap},
     [SOFT] = {.name = "demo.soft", .run = until_soft_limit},
     [FAIL] = {.name = "demo.fail", .run = fail},
     [DIE] = {.name = "demo.die", .run = die},
+    [DAEMON] = {.name = "demo.daemon", .run = die_but_leave_a_daemon},
     [LEAVE] = {.name = "demo.leave", .run = leave},
     [AGAIN] = {.name = "demo.again", .run = again},
     [REFUSE] = {.name = "demo.refuse", .run = refuse},
     [IGNORE] = {.name = "demo.ignore", .run = ignore},
     [BIG] = {.name = "demo.big", .run = big},
-    [GROW] = {.name = "demo.grow", .run = grow},
     {.name = NULL},
 };
 static const struct child_options child_options = {.app = "demo", .hostname = "celery@test", .types = types};
@@ -390,6 +389,17 @@ static void a_child_that_dies_loses_only_what_it_ran(void)
     parent_end(&parent);
 }
 
+static void a_daemon_that_a_task_left_holds_up_nothing(void)
+{
+    struct parent parent;
+    parent_start(&parent, 1, (struct pool_options){0});
+    struct seen *left = parent_add(&parent, DAEMON, "[]"), *next = parent_add(&parent, ADD, "[1, 1]");
+    parent_run(&parent);
+    CU_ASSERT_EQUAL(left->lost, 1);
+    CU_ASSERT_EQUAL(next->finished, 1);
+    parent_end(&parent);
+}
+
 static void a_hard_time_limit_kills_the_child_and_a_soft_one_tells_the_task(void)
 {
     struct parent parent;
@@ -574,6 +584,7 @@ UNIT_MAIN("pool", {"a thousand short tasks run once each", a_thousand_short_task
           {"a body that does not decode is acknowledged or rejected",
            a_body_that_does_not_decode_is_acknowledged_or_rejected},
           {"a child that dies loses only what it ran", a_child_that_dies_loses_only_what_it_ran},
+          {"a daemon that a task left holds up nothing", a_daemon_that_a_task_left_holds_up_nothing},
           {"a hard time limit kills the child, a soft one tells the task",
            a_hard_time_limit_kills_the_child_and_a_soft_one_tells_the_task},
           {"terminate hits what runs and takes back what does not",
