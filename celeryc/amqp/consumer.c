@@ -144,7 +144,7 @@ static void give_order(struct consumer *consumer, struct order from, bool comple
 {
     struct order *order = complete ? malloc(sizeof *order) : NULL;
     if (order == NULL) {
-        log_error("no memory for an order to a consumer");
+        log_error("an order to a consumer that has no queue, or no memory for it");
         queue_spec_free(from.spec);
         free(from.queue);
         return;
@@ -163,7 +163,7 @@ static void give_order(struct consumer *consumer, struct order from, bool comple
 void consumer_add(struct consumer *consumer, const struct queue_spec *spec)
 {
     struct queue_spec *copy = queue_spec_copy(spec);
-    give_order(consumer, (struct order){.kind = ORDER_ADD, .spec = copy}, copy != NULL);
+    give_order(consumer, (struct order){.kind = ORDER_ADD, .spec = copy}, copy != NULL && copy->name != NULL);
 }
 
 void consumer_cancel(struct consumer *consumer, const char *queue)

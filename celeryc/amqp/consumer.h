@@ -21,60 +21,69 @@
 struct consumer;
 
 enum consumer_event_kind {
-    CONSUMER_CONNECTED, /* a channel is open and everything is consumed from; `epoch` is the new one */
-    CONSUMER_LOST, /* the channel or connection is gone; deliveries of `epoch` cannot be settled any more */
-    CONSUMER_DELIVERY,        /* `message` and the delivery's fields */
-    CONSUMER_QUEUE_READY,     /* `queue` (added by consumer_add) is consumed from now */
+    CONSUMER_CONNECTED,   /* a channel is open, and all queues are consumed from or refused; `epoch` is new */
+    CONSUMER_LOST,        /* the channel is gone, `reason` says why; what came in `epoch` cannot be settled */
+    CONSUMER_DELIVERY,    /* `message` and the delivery's fields */
+    CONSUMER_QUEUE_READY, /* `queue` is consumed from; once in each epoch, before CONNECTED or after
+                             consumer_add */
     CONSUMER_QUEUE_CANCELLED, /* `queue` was cancelled as asked by consumer_cancel */
-    CONSUMER_QUEUE_REFUSED,   /* the broker refused to declare or consume `queue`; `reason` has its words */
+    CONSUMER_QUEUE_REFUSED, /* the broker refused `queue`, `reason` has its words; tried again, reported once
+                             */
 };
 
-struct consumer_event {
+struct consumer_event { /* all pointers are owned */
     enum consumer_event_kind kind;
     uint32_t epoch;
     uint64_t tag; /* delivery tag */
     bool redelivered;
-    char *queue;                 /* owned; name of the queue (deliveries: NULL, see consumer_tag) */
-    char *consumer_tag;          /* owned; deliveries */
-    char *reason;                /* owned; one sentence */
-    struct wire_message message; /* owned; deliveries */
+    char *queue;                 /* its name; NULL in deliveries: see consumer_tag */
+    char *consumer_tag;          /* deliveries */
+    char *reason;                /* one sentence */
+    struct wire_message message; /* deliveries; the body has a NUL behind it */
     struct consumer_event *next;
 };
 
 struct consumer_options {
     struct broker_options broker;
-    unsigned prefetch;    /* count, 0 unlimited */
-    bool prefetch_global; /* basic.qos global=true, as Celery on RabbitMQ 3.x; ignored (false) on 4.0 and
-                             later */
-    size_t message_limit; /* bytes; a larger body is rejected without requeue, unread into memory, and logged.
-                             0: 128 MiB */
+    unsigned prefetch; /* count, 0 unlimited, 65535 at most */
+    /* basic.qos global=true, as Celery on RabbitMQ 3.x. False on 4.0 and later, and as soon as a quorum queue
+     * is consumed from, since RabbitMQ allows neither. */
+    bool prefetch_global;
+    size_t message_limit; /* bytes; a larger body is rejected without requeue and never held. 0: 128 MiB */
 };
 
 struct consumer *consumer_new(const struct consumer_options *options,
                               struct error *error); /* starts the thread */
-/* Closes: settles what was queued (waits `timeout` seconds at most for the broker), cancels, closes, joins
- * the thread. A broker that does not answer is cut off. What was not taken is freed. */
+/* Settles what was queued (waits `timeout` seconds at most for the broker), closes, joins the thread. A
+ * broker that does not answer is cut off. What was not taken is freed. NULL is allowed. */
 void consumer_free(struct consumer *consumer, double timeout);
+
+/* ---- what came ---- */
 
 int consumer_fd(const struct consumer *consumer);
 /* Everything that came, in order, as a list; NULL when there is nothing. Each is ended by
- * consumer_event_free(). */
+ * consumer_event_free(). While more than 65536 events or 64 MiB wait to be taken, nothing is read from the
+ * broker. */
 struct consumer_event *consumer_take(struct consumer *consumer);
 void consumer_event_free(struct consumer_event *event);
 
+/* ---- what to consume ---- */
+
 void consumer_add(struct consumer *consumer, const struct queue_spec *spec);
-void consumer_cancel(struct consumer *consumer,
-                     const char *queue); /* stops consuming; held deliveries stay valid */
+/* Stops consuming; held deliveries can still be settled. */
+void consumer_cancel(struct consumer *consumer, const char *queue);
+/* With global prefetch it counts at once, else for queues that are added later. */
 void consumer_set_prefetch(struct consumer *consumer, unsigned prefetch);
+
+/* ---- settling ---- */
+
+/* Settling twice, or what was never delivered, does nothing. Nothing moves before consumer_flush(). */
 void consumer_ack(struct consumer *consumer, uint32_t epoch, uint64_t tag);
 void consumer_reject(struct consumer *consumer, uint32_t epoch, uint64_t tag, bool requeue);
-/* After a batch of ack/reject calls: wakes the thread once. Settlings without a flush go out with the next
- * one. */
-void consumer_flush(struct consumer *consumer);
+void consumer_flush(struct consumer *consumer); /* after a batch of them: wakes the thread once */
 
-/* What `inspect stats` tells of the connection:
- * {"hostname","userid","virtual_host","port","heartbeat","transport",..., "connected"}, and the server's
- * version; a new object. */
+/* What `inspect stats` tells of the connection: {"hostname", "userid", "virtual_host", "port", "heartbeat",
+ * "transport", ..., "connected", "server_version"}; a new object. Any thread. */
 json_t *consumer_describe(struct consumer *consumer);
 
 #endif

@@ -40,6 +40,7 @@ struct subscription {
     bool active;
     bool cancelled; /* by the owner; kept until the broker has no deliveries of it under way */
     bool barred;    /* consuming was refused: not before the next connection */
+    bool banned;    /* the broker closed the connection over it: never again */
     unsigned failures;
     double retry_at;   /* clock_monotonic() */
     char refusal[256]; /* the reason reported last, so that it is reported once */

@@ -210,13 +210,21 @@ static void refuse(struct consumer *consumer, struct subscription *subscription,
     report(consumer, CONSUMER_QUEUE_REFUSED, subscription->spec->name, reason->message);
 }
 
+/* Whether the broker closed the connection over what it was asked (an unknown type of exchange, a feature
+ * that it has not), and would do so again. */
+static bool is_to_blame(const struct error *reason)
+{
+    return reason->code != ERROR_UNAVAILABLE && reason->code != ERROR_TIMEOUT;
+}
+
 /* RabbitMQ answers a consumer of a quorum queue under a global prefetch by closing the connection (540). */
-static void doubt_global_prefetch(struct consumer *consumer, const struct error *reason)
+static bool doubt_global_prefetch(struct consumer *consumer, const struct error *reason)
 {
     if (strstr(reason->message, "global qos") == NULL || !consumer->prefetch_global)
-        return;
+        return false;
     log_warning("global prefetch is not possible with these queues, counting by consumer instead");
     consumer->prefetch_global = false;
+    return true;
 }
 
 /* False when channel or connection was lost in it. */
@@ -244,7 +252,10 @@ static bool subscribe(struct consumer *consumer, struct subscription *subscripti
                                  &reason);
     }
     if (reply == CONNECTION_REPLY_GONE) {
-        doubt_global_prefetch(consumer, &reason);
+        if (!doubt_global_prefetch(consumer, &reason) && is_to_blame(&reason)) {
+            subscription->banned = true;
+            refuse(consumer, subscription, &reason);
+        }
         lose_connection(consumer, &reason);
         return false;
     }
@@ -259,6 +270,11 @@ static bool subscribe(struct consumer *consumer, struct subscription *subscripti
     subscription->refusal[0] = '\0';
     report(consumer, CONSUMER_QUEUE_READY, spec->name, NULL);
     return true;
+}
+
+static bool is_wanted(const struct subscription *subscription)
+{
+    return !subscription->active && !subscription->barred && !subscription->banned;
 }
 
 static bool subscribe_due(struct consumer *consumer)
@@ -287,9 +303,17 @@ static struct subscription **find_subscription(struct consumer *consumer, const 
 static void add_subscription(struct consumer *consumer, struct queue_spec *spec)
 {
     struct subscription **at = find_subscription(consumer, spec->name);
+    struct error reason = {0};
+    if (!queue_spec_check(spec, &reason)) {
+        report(consumer, CONSUMER_QUEUE_REFUSED, spec->name, reason.message);
+        queue_spec_free(spec);
+        return;
+    }
     if (*at != NULL) { /* consumed from already: the new way of declaring counts from the next channel on */
         queue_spec_free((*at)->spec);
         (*at)->spec = spec;
+        (*at)->banned = false;
+        (*at)->retry_at = 0;
         return;
     }
     *at = calloc(1, sizeof **at);
@@ -571,7 +595,7 @@ static double next_timer(const struct consumer *consumer)
     double next = consumer->channel == 0 ? consumer->retry_at : -1;
     for (const struct subscription *each = consumer->subscriptions; consumer->channel != 0 && each != NULL;
          each = each->next)
-        if (!each->active && !each->barred && (next < 0 || each->retry_at < next))
+        if (is_wanted(each) && (next < 0 || each->retry_at < next))
             next = each->retry_at;
     if (next < 0)
         return -1;

@@ -162,6 +162,11 @@ void publisher_free(struct publisher *publisher, double timeout)
 
 void publisher_declare(struct publisher *publisher, const struct queue_spec *spec)
 {
+    struct error error;
+    if (!queue_spec_check(spec, &error)) {
+        log_error("declaring: %s", error.message);
+        return;
+    }
     struct declaration *declaration = calloc(1, sizeof *declaration);
     struct queue_spec *copy = queue_spec_copy(spec);
     if (declaration == NULL || copy == NULL) {

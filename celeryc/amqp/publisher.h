@@ -2,9 +2,15 @@
  *
  * With confirms: every message is mandatory, its fate is known, and a message is never given up in silence.
  * Messages of all callers in flight are written together and confirmed together (group commit). On a lost
- * connection what was not confirmed is published again (at least once) until its deadline. Without confirms
- * (events, replies): at most once, `capacity` messages are held while there is no connection, the oldest are
- * dropped and counted. */
+ * connection what was not confirmed is published again (at least once) until its deadline. A message at which
+ * the broker closes the channel (its exchange does not exist, its expiration is no number) fails by itself;
+ * the others are published again. At most 1 MiB (or one message) is unconfirmed on the wire.
+ *
+ * Without confirms (events, replies): at most once, `capacity` messages are held while there is no
+ * connection, the oldest are dropped and counted.
+ *
+ * All functions may be called by any thread; publisher_free() by one, once, when no other call is still to
+ * come. */
 #ifndef CELERYC_AMQP_PUBLISHER_H
 #define CELERYC_AMQP_PUBLISHER_H
 
@@ -15,49 +21,50 @@
 struct publisher;
 
 enum publish_outcome {
-    PUBLISH_CONFIRMED,
-    PUBLISH_RETURNED, /* no queue took it (mandatory); `reason` has the broker's words */
-    PUBLISH_REFUSED,  /* nacked (a queue that is full), or the exchange does not exist */
-    PUBLISH_EXPIRED, /* the deadline passed before the broker confirmed: it may or may not have been published
-                      */
-    PUBLISH_STOPPED, /* the publisher was freed before */
+    PUBLISH_CONFIRMED, /* without confirms: written to the socket */
+    PUBLISH_RETURNED,  /* no queue took it (mandatory); `reason` has the broker's words */
+    PUBLISH_REFUSED,   /* nacked (a full queue), its exchange does not exist, or dropped (without confirms) */
+    PUBLISH_EXPIRED,   /* the deadline passed before the confirm: it may or may not have been published */
+    PUBLISH_STOPPED,   /* the publisher was freed before */
 };
 
-/* Called once for each message, on the publisher's thread (it must not wait), or on the caller's in
- * publisher_free(). */
+/* Called once for each message, on the publisher's thread (it must not wait), or on the thread that is in
+ * publisher_send() (a dropped message) or publisher_free(). `reason` is NULL when confirmed, and valid during
+ * the call. */
 typedef void publish_done(void *context, enum publish_outcome outcome, const char *reason);
 
 struct publisher_options {
     struct broker_options broker;
     bool confirm;
-    size_t capacity; /* messages held at most; with confirms a full publisher refuses (ERROR_LIMIT). 0:
-                        100,000 */
+    size_t capacity; /* messages held at most, 0: 100,000; with confirms a full publisher refuses
+                        (ERROR_LIMIT) */
 };
 
 struct publisher *publisher_new(const struct publisher_options *options, struct error *error);
-void publisher_free(struct publisher *publisher,
-                    double timeout); /* waits that long at most for confirms in flight */
+/* Waits `timeout` seconds at most for what is held to be confirmed (without confirms: written). NULL is
+ * allowed. */
+void publisher_free(struct publisher *publisher, double timeout);
 
-/* Declares at each connecting: exchange (unless ""), queue (unless name is NULL) and binding. */
+/* Declares at each connecting, before anything is published: exchange (unless ""), queue (unless name is
+ * NULL) and binding. Celery's clients declare their task queues. A refusal is logged. */
 void publisher_declare(struct publisher *publisher, const struct queue_spec *spec);
 
-/* Hands over a message; its contents are taken (the struct is cleared) on success. `deadline` is on
- * clock_monotonic(), 0 none. `done` may be NULL. Thread-safe, never waits for the broker. ERROR_LIMIT when
- * full, ERROR_CANCELLED when stopping. */
+/* Hands over a message; its contents are taken (the struct is cleared) on success, and no other thread may
+ * use its headers any more. `deadline` is on clock_monotonic(), 0 none. `done` may be NULL. Never waits for
+ * the broker. ERROR_INVALID: it does not fit the wire; ERROR_LIMIT: neither, by its size, or full;
+ * ERROR_CANCELLED: stopping. */
 bool publisher_send(struct publisher *publisher, struct wire_message *take, double deadline,
                     publish_done *done, void *context, struct error *error);
 
-/* The same, and waits for the outcome: true when confirmed; ERROR_TIMEOUT, ERROR_UNAVAILABLE (not connected
- * until the deadline; with the reason), ERROR_NOT_FOUND (returned), ERROR_LIMIT (refused). Thread-safe. */
+/* The same, and waits for the outcome, `timeout` seconds at most: true when confirmed. ERROR_TIMEOUT,
+ * ERROR_UNAVAILABLE (not connected when the time was over; with the reason), ERROR_NOT_FOUND (returned),
+ * ERROR_LIMIT (refused). */
 bool publisher_publish(struct publisher *publisher, struct wire_message *take, double timeout,
                        struct error *error);
 
-/* Whether there is a connection now; false fills `error` with the last reason. For health checks.
- * Thread-safe. */
+/* Whether there is a connection now; false fills `error` with the last reason. For health checks. */
 bool publisher_is_connected(struct publisher *publisher, struct error *error);
 
-/* Makes all that is held visible to the thread at once (a batch of sends may be corked: publisher_send()
- * wakes the thread itself only when it sleeps). Counters: messages dropped so far. */
-uint64_t publisher_dropped(struct publisher *publisher);
+uint64_t publisher_dropped(struct publisher *publisher); /* messages dropped so far, without confirms */
 
 #endif

@@ -35,7 +35,8 @@ struct outgoing_list {
 
 struct declaration {
     struct queue_spec *spec;
-    bool done; /* on this connection */
+    bool done;   /* on this connection */
+    bool banned; /* the broker closed the connection over it: never again */
     struct declaration *next;
 };
 

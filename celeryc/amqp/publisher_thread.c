@@ -142,7 +142,7 @@ static void lose_channel(struct publisher *publisher, const struct error *reason
     log_warning("channel of '%s' closed, opening another: %s", publisher->connection.options.purpose,
                 reason->message);
     forget_exchanges(publisher);
-    end_channel(publisher, reason);
+    end_channel(publisher, reason->code == ERROR_UNAVAILABLE ? NULL : reason);
 }
 
 static void lose_connection(struct publisher *publisher, const struct error *reason)
@@ -176,7 +176,7 @@ static bool open_connection(struct publisher *publisher)
     }
     pthread_mutex_lock(&publisher->mutex);
     for (struct declaration *each = publisher->declarations; each != NULL; each = each->next)
-        each->done = false;
+        each->done = each->banned;
     pthread_mutex_unlock(&publisher->mutex);
     publisher->retry_at = 0;
     return true;
@@ -229,6 +229,7 @@ static bool declare_due(struct publisher *publisher)
         if (reply == CONNECTION_REPLY_REFUSED)
             log_error("%s", reason.message);
         if (reply == CONNECTION_REPLY_GONE) {
+            each->banned = reason.code != ERROR_UNAVAILABLE && reason.code != ERROR_TIMEOUT;
             lose_connection(publisher, &reason);
             return false;
         }

@@ -3,6 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool queue_spec_check(const struct queue_spec *spec, struct error *error)
+{
+    const char *texts[] = {spec->name, spec->exchange, spec->exchange_type, spec->routing_key,
+                           spec->consumer_tag};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (texts[i] != NULL && strlen(texts[i]) > 255)
+            return error_set(error, ERROR_INVALID, "a name of more than 255 bytes: %.40s...", texts[i]);
+    if (spec->arguments != NULL && !json_is_object(spec->arguments))
+        return error_set(error, ERROR_INVALID, "queue arguments that are no object");
+    return true;
+}
+
 static bool copy_text(const char **to, const char *text)
 {
     *to = text == NULL ? NULL : strdup(text);

@@ -20,6 +20,9 @@ struct queue_spec {
     const char *consumer_tag; /* NULL: made up, unique */
 };
 
+/* Whether its names fit the wire (255 bytes) and its arguments are an object; ERROR_INVALID. */
+bool queue_spec_check(const struct queue_spec *spec, struct error *error);
+
 /* A copy on the heap with its NULLs filled in; NULL when memory is out. */
 struct queue_spec *queue_spec_copy(const struct queue_spec *spec);
 void queue_spec_free(struct queue_spec *spec); /* of queue_spec_copy(); NULL is allowed */

@@ -291,6 +291,35 @@ def test_a_queue_declared_otherwise_is_reported_and_the_others_are_consumed(tool
     assert not one.events("lost")
 
 
+def test_a_queue_over_which_the_broker_closes_the_connection_is_given_up_and_the_others_are_consumed(
+        tool, broker_url, channel):
+    fill(channel, "right", ["here"])
+    one = tool(broker_url)
+    one.send("add", queue="wrong", exchange="strange", type="bogus")
+    one.send("declare", queue="wrong too", exchange="strange", type="bogus")
+    one.send("add", queue="right", exchange="")
+    assert "COMMAND_INVALID" in one.wait_event("refused", queue="wrong")["reason"]
+    one.wait_event("delivery", body="here")
+    one.publish(1, "right")
+    assert one.wait_outcomes([1]) == {"1": "confirmed"}
+    one.wait_event("delivery", body="1")
+
+
+def test_names_too_long_for_the_wire_are_refused_here(tool, broker_url):
+    one = tool(broker_url)
+    one.send("add", queue="q" * 256)
+    assert "255" in one.wait_event("refused")["reason"]
+    one.add("q" * 255)
+
+
+def test_quorum_queues_are_consumed_from_although_a_global_prefetch_was_asked_for(tool, broker_url, channel):
+    channel.queue_declare("q", durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
+    channel.basic_publish(amqp.Message("known"), routing_key="q")
+    one = tool(broker_url, prefetch=5, **{"global": True})
+    one.add("q", exchange="", arguments={"x-queue-type": "quorum"})
+    one.wait_event("delivery", body="known")
+
+
 def test_an_exclusive_queue_of_a_predecessor_is_taken_over_once_it_is_gone(tool, broker_url, rabbitmq, vhost):
     holder = amqp.Connection(f"127.0.0.1:{rabbitmq.port}", virtual_host=vhost)
     holder.connect()
