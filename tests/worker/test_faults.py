@@ -139,7 +139,7 @@ def test_rabbitmq_restarted_in_the_middle_of_a_merge(own_rabbitmq, merge_worker,
                                                      s3_server):
     server = own_rabbitmq()
     client = celery_app(server.url, redis_url)
-    worker = merge_worker(s3=held.url, broker=server.url)
+    worker = merge_worker("--loglevel", "INFO", s3=held.url, broker=server.url)
     sent = client.send_task("merge_s3_files", RANGE)
     held.wait_until_reached()
     server.restart()
@@ -165,12 +165,11 @@ def test_a_consumer_timeout_shorter_than_the_merge(impatient_rabbitmq, merge_wor
                                                    s3_server):
     server = impatient_rabbitmq
     client = celery_app(server.url, redis_url)
-    worker = merge_worker(s3=held.url, broker=server.url)
+    worker = merge_worker("--loglevel", "INFO", s3=held.url, broker=server.url)
     sent = client.send_task("merge_s3_files", RANGE)
     held.wait_until_reached()
     child = running_child(worker)
-    wait_for(lambda: "PRECONDITION_FAILED" in worker.log() or "406" in worker.log() or "timeout" in worker.log(),
-             "the broker takes the message back", 180)
+    wait_for(lambda: "PRECONDITION_FAILED" in worker.log(), "the broker takes the message back", 180)
     assert running_child(worker) == child, "the merge that ran was given up"
     held.open()
     check_end(sent, buckets, big, s3_server)
