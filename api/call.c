@@ -1,7 +1,6 @@
 #include "api/call.h"
 
-#include "common/uuid.h"
-
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +51,8 @@ const char *call_header(const struct call *call, const char *name)
     return u_map_get_case(call->request->map_header, name);
 }
 
-void call_last_segment(const struct call *call, char *buffer, size_t size)
+/* The last segment of the path, as it stands there, cut at `size` - 1 bytes. */
+static void last_segment(const struct call *call, char *buffer, size_t size)
 {
     const char *path = call->request->url_path, *end = path + strlen(path);
     while (end > path && end[-1] == '/')
@@ -63,6 +63,17 @@ void call_last_segment(const struct call *call, char *buffer, size_t size)
     size_t length = (size_t)(end - start) < size ? (size_t)(end - start) : size - 1;
     memcpy(buffer, start, length);
     buffer[length] = '\0';
+}
+
+bool call_read_id(const struct call *call, char id[UUID_SIZE])
+{
+    char segment[UUID_SIZE + 1]; /* one more, so that a longer one is not cut to a right one */
+    last_segment(call, segment, sizeof segment);
+    if (!uuid_is_valid(segment))
+        return false;
+    for (size_t i = 0; i < UUID_SIZE; i++)
+        id[i] = (char)tolower((unsigned char)segment[i]);
+    return true;
 }
 
 void call_set_header(struct call *call, const char *name, const char *value)

@@ -8,6 +8,7 @@
 #define API_CALL_H
 
 #include "api/api.h"
+#include "common/uuid.h"
 
 #include <jansson.h>
 #include <ulfius.h>
@@ -31,8 +32,8 @@ void call_init(struct call *call, struct api *api, const struct _u_request *requ
 
 /* ---- the request ---- */
 const char *call_header(const struct call *call, const char *name); /* any case; NULL when absent; borrowed */
-/* The last segment of the path, as it stands there, cut at `size` - 1 bytes. */
-void call_last_segment(const struct call *call, char *buffer, size_t size);
+/* The job's id, which is the last segment of the path, in lower case; false when that is no UUID. */
+bool call_read_id(const struct call *call, char id[UUID_SIZE]);
 
 /* ---- the answer ---- */
 void call_set_header(struct call *call, const char *name, const char *value);

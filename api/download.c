@@ -8,23 +8,10 @@
 #include "common/log.h"
 #include "s3/object.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #define POLL_AFTER "1" /* seconds after which it makes sense to ask again */
-
-/* The id in the path, in lower case; false when it is no UUID. */
-static bool read_id(const struct call *call, char id[UUID_SIZE])
-{
-    char segment[UUID_SIZE + 1]; /* one more, so that a longer one is not cut to a right one */
-    call_last_segment(call, segment, sizeof segment);
-    if (!uuid_is_valid(segment))
-        return false;
-    for (size_t i = 0; i < UUID_SIZE; i++)
-        id[i] = (char)tolower((unsigned char)segment[i]);
-    return true;
-}
 
 static void answer_waiting(struct call *call, const char *id, const struct job_state *state)
 {
@@ -140,7 +127,7 @@ void download_serve(struct call *call)
     struct error error = {0};
     struct job job;
     char id[UUID_SIZE];
-    if (!read_id(call, id))
+    if (!call_read_id(call, id))
         problem_answer(call, PROBLEM_UNKNOWN_DOWNLOAD,
                        "A download id is a UUID; POST /initiate gives one out.");
     else if (!jobs_find(call->api, id, &job, &error))

@@ -69,6 +69,15 @@ bool jobs_find(struct api *api, const char *id, struct job *job, struct error *e
     return true;
 }
 
+bool jobs_cancel(struct api *api, const char *id, struct error *error)
+{
+    char key[KEY_SIZE], when[CLOCK_ISO_SIZE];
+    job_key("cancelled", id, key);
+    clock_iso8601(clock_wall(), when);
+    return celery_store_set(api->store, key, when, strlen(when), api->settings.job_retention,
+                            api->settings.redis_timeout, error);
+}
+
 /* ---- idempotency ---- */
 
 bool jobs_key_is_valid(const char *key)

@@ -25,6 +25,8 @@ bool jobs_record(struct api *api, const char *id, const struct date_range *range
 bool jobs_forget(struct api *api, const char *id, struct error *error);
 /* Record and tombstone in one round trip. A record that cannot be read counts as none. */
 bool jobs_find(struct api *api, const char *id, struct job *job, struct error *error);
+/* Leaves the tombstone, for as long as the record lives at most. The worker looks at it, too. */
+bool jobs_cancel(struct api *api, const char *id, struct error *error);
 
 /* ---- idempotency ---- */
 #define JOBS_KEY_SIZE 256 /* with its NUL */

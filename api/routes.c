@@ -1,5 +1,6 @@
 #include "api/routes.h"
 
+#include "api/cancel.h"
 #include "api/download.h"
 #include "api/health.h"
 #include "api/initiate.h"
@@ -10,12 +11,19 @@
 #include <stdio.h>
 #include <string.h>
 
+/* clang-format off */
 const struct route routes[] = {
-    {"POST", "/initiate", initiate_serve},     {"GET", "/download/:id", download_serve},
-    {"HEAD", "/download/:id", download_serve}, {"GET", "/healthz", health_serve_live},
-    {"HEAD", "/healthz", health_serve_live},   {"GET", "/readyz", health_serve_ready},
-    {"HEAD", "/readyz", health_serve_ready},   {0},
+    {"POST", "/initiate", initiate_serve},
+    {"GET", "/download/:id", download_serve},
+    {"HEAD", "/download/:id", download_serve},
+    {"DELETE", "/download/:id", cancel_serve},
+    {"GET", "/healthz", health_serve_live},
+    {"HEAD", "/healthz", health_serve_live},
+    {"GET", "/readyz", health_serve_ready},
+    {"HEAD", "/readyz", health_serve_ready},
+    {0},
 };
+/* clang-format on */
 
 #define ROUTES (sizeof routes / sizeof routes[0] - 1)
 

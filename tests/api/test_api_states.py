@@ -174,9 +174,9 @@ def test_the_record_of_a_job_stands_in_redis_and_expires(api):
 def test_other_methods_are_not_allowed(api, method):
     answer = api.request(method, f"/download/{unknown_id()}")
     assert_problem(answer, 405, "method-not-allowed")
-    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+    assert answer.headers["Allow"] == "GET, HEAD, DELETE, OPTIONS"
 
 
 def test_options_tell_the_methods(api):
     answer = api.request("OPTIONS", f"/download/{unknown_id()}")
-    assert answer.status == 204 and answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+    assert answer.status == 204 and answer.headers["Allow"] == "GET, HEAD, DELETE, OPTIONS"

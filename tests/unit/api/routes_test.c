@@ -28,7 +28,7 @@ static void what_a_path_takes_is_read_from_the_table(void)
     CU_ASSERT(routes_allow("/initiate", allow, sizeof allow));
     CU_ASSERT_STRING_EQUAL(allow, "POST, OPTIONS");
     CU_ASSERT(routes_allow("/download/x", allow, sizeof allow));
-    CU_ASSERT_STRING_EQUAL(allow, "GET, HEAD, OPTIONS");
+    CU_ASSERT_STRING_EQUAL(allow, "GET, HEAD, DELETE, OPTIONS");
     CU_ASSERT_FALSE(routes_allow("/nothing", allow, sizeof allow));
     CU_ASSERT_FALSE(routes_allow("/", allow, sizeof allow));
 }
