@@ -105,6 +105,16 @@ def test_a_named_exchange_gets_the_message(client, broker_url):
     assert (info["exchange"], info["routing_key"]) == ("amq.topic", "jobs.new")
 
 
+def test_a_queue_that_was_declared_otherwise_is_used_as_it_is(tmp_path, broker_url):
+    with Connection(broker_url) as connection:
+        Queue("celery", durable=True, max_priority=10)(connection.default_channel).declare()
+    tool = ClientTool(tmp_path, broker_url)
+    tool.good("send", task="demo.echo", id="the-id", priority=9)
+    [(_, headers, _, _)] = taken(broker_url)
+    assert headers["id"] == "the-id"
+    tool.finish()
+
+
 @pytest.mark.parametrize("bad", [{"task": ""}, {"task": "t", "args": {"no": "array"}},
                                  {"task": "t", "kwargs": ["no object"]}, {"task": "t", "priority": 300},
                                  {"task": "t", "headers": ["no object"]}])
