@@ -156,8 +156,16 @@ static bool serve_wish(struct nursery *nursery)
     return alive;
 }
 
+static size_t find_child(const struct nursery *nursery, pid_t pid)
+{
+    size_t index = 0;
+    while (index < nursery->count && nursery->children[index].pid != pid)
+        index++;
+    return index;
+}
+
 /* Looks before it reaps: as long as the zombie is there, its pid, and with it its group's number, is nobody
- * else's. */
+ * else's. What is no child of ours was one's child, left to us (we are a subreaper), and is only reaped. */
 static bool bury_one(struct nursery *nursery, bool *more)
 {
     siginfo_t info = {0};
@@ -165,19 +173,16 @@ static bool bury_one(struct nursery *nursery, bool *more)
     if (!*more)
         return true;
     pid_t pid = info.si_pid;
-    kill(-pid, SIGKILL);
+    size_t index = find_child(nursery, pid);
+    if (index < nursery->count)
+        kill(-pid, SIGKILL);
     int status = 0;
-    if (waitpid(pid, &status, 0) != pid)
+    if (waitpid(pid, &status, 0) != pid || index == nursery->count)
         return true;
-    for (size_t i = 0; i < nursery->count; i++) {
-        if (nursery->children[i].pid != pid)
-            continue;
-        struct fork_event event = {
-            .kind = FORK_ENDED, .id = nursery->children[i].id, .pid = pid, .status = status};
-        nursery->children[i] = nursery->children[--nursery->count];
-        return tell(nursery, &event);
-    }
-    return true;
+    struct fork_event event = {
+        .kind = FORK_ENDED, .id = nursery->children[index].id, .pid = pid, .status = status};
+    nursery->children[index] = nursery->children[--nursery->count];
+    return tell(nursery, &event);
 }
 
 static bool bury(struct nursery *nursery)
@@ -226,7 +231,9 @@ static int serve(struct nursery *nursery, pid_t program)
     nursery->signals = open_signals();
     if (nursery->signals < 0)
         return 1;
+    prctl(PR_SET_NAME, "celery-forks");
     prctl(PR_SET_PDEATHSIG, SIGTERM);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     struct pollfd watched[2] = {{.fd = nursery->socket, .events = POLLIN},
                                 {.fd = nursery->signals, .events = POLLIN}};
     bool alive = getppid() == program;
