@@ -1,0 +1,110 @@
+"""Flower over a C worker: its pages read what inspect says, its buttons steer the worker."""
+
+import json
+import os
+import sys
+import time
+import urllib.parse
+import urllib.request
+
+import pytest
+
+from dev.servers import Process, free_port, wait_for
+from tests.harness.programs import ROOT, environment
+
+WAIT = 120  # seconds; a bound for what never ends, not a measure
+
+
+class Flower:
+    def __init__(self, folder, broker_url, backend_url):
+        self.port = free_port()
+        self.process = Process(
+            [sys.executable, "-m", "celery", "-b", broker_url, "--result-backend", backend_url, "flower",
+             "--address=127.0.0.1", f"--port={self.port}", "--inspect_timeout=10000"],
+            folder / "flower.log", cwd=str(ROOT),
+            env=environment(FLOWER_UNAUTHENTICATED_API="true", HOME=str(folder), PATH=os.environ["PATH"])).start()
+        wait_for(lambda: self.get("/api/workers") is not None, "Flower answers", WAIT)
+
+    def request(self, path, data=None):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=data,
+                                         method="POST" if data is not None else "GET")
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.read().decode()
+
+    def get(self, path):
+        """What the path gives; None while there is nothing yet."""
+        try:
+            return json.loads(self.request(path))
+        except (OSError, ValueError):
+            return None
+
+    def post(self, path, **fields):
+        return json.loads(self.request(path, urllib.parse.urlencode(fields).encode()))
+
+    def worker(self, node, wanted=lambda worker: True):
+        """What Flower knows of the worker, asked anew until it is as wanted."""
+        def look():
+            found = (self.get(f"/api/workers?refresh=1&workername={node}") or {}).get(node)
+            return found if found and found.get("stats") and wanted(found) else None
+        return wait_for(look, f"Flower sees {node} as wanted\n{self.process.log_tail()}", WAIT)
+
+
+@pytest.fixture
+def node(worker):
+    return worker("-c", 2)
+
+
+@pytest.fixture
+def flower(node, tmp_path, broker_url, redis_url):
+    one = Flower(tmp_path, broker_url, redis_url)
+    yield one
+    one.process.kill()
+
+
+def seen_task(flower, app, *states):
+    """A task that Flower has in one of the states; sent again until its events are switched on (it asks for them)."""
+    sent = []
+
+    def look():
+        sent.append(app.send_task("demo.add", (1, 2)).id)
+        time.sleep(0.5)
+        tasks = flower.get("/api/tasks") or {}
+        return next((tasks[one] for one in sent if one in tasks and tasks[one]["state"] in states), None)
+    return wait_for(look, "Flower sees a task", WAIT)
+
+
+def test_the_worker_page_is_whole(flower, node):
+    worker = flower.worker(node.node)
+    assert {"stats", "registered", "active_queues", "scheduled", "active", "reserved", "revoked", "conf"} <= set(worker)
+    assert worker["stats"]["pid"] == node.pid and len(worker["stats"]["pool"]["processes"]) == 2
+    assert [queue["name"] for queue in worker["active_queues"]] == ["celery"]
+    assert "demo.add" in " ".join(worker["registered"])
+    page = flower.request(f"/worker/{node.node}")
+    assert node.node in page and "demo.add" in page
+    assert node.node in flower.request("/workers")
+
+
+def test_tasks_are_listed_with_their_life(flower, node, app):
+    task = seen_task(flower, app, "SUCCESS")
+    assert (task["name"], task["args"], task["kwargs"], task["result"]) == ("demo.add", "(1, 2)", "{}", "3")
+    assert task["worker"] == node.node and task["runtime"] > 0
+    assert task["received"] and task["started"] and task["succeeded"]
+    assert task["uuid"] in flower.request(f"/task/{task['uuid']}")
+
+
+def test_the_buttons_steer_the_worker(flower, node, app):
+    flower.worker(node.node)
+    flower.post(f"/api/worker/pool/grow/{node.node}", n=1)
+    flower.worker(node.node, lambda worker: len(worker["stats"]["pool"]["processes"]) == 3)
+    flower.post(f"/api/worker/pool/shrink/{node.node}", n=2)
+    flower.worker(node.node, lambda worker: len(worker["stats"]["pool"]["processes"]) == 1)
+    flower.post(f"/api/worker/queue/add-consumer/{node.node}", queue="extra")
+    flower.worker(node.node, lambda worker: len(worker["active_queues"]) == 2)
+    flower.post(f"/api/worker/queue/cancel-consumer/{node.node}", queue="extra")
+    flower.worker(node.node, lambda worker: len(worker["active_queues"]) == 1)
+    result = app.send_task("demo.until_told")
+    flower.worker(node.node, lambda worker: len(worker["active"]) == 1)
+    flower.post(f"/api/task/revoke/{result.id}?terminate=true")
+    wait_for(lambda: result.state == "REVOKED", "the task is revoked", WAIT)
+    flower.post(f"/api/worker/shutdown/{node.node}")
+    assert node.process.popen.wait(WAIT) == 0
