@@ -12,6 +12,7 @@ import pytest
 from dev.servers import RabbitMQ
 from dev.servers.process import wait_for
 from tests.celery.amqp_tool import AmqpTool
+from tests.celery.cuttable import Cuttable
 from tests.celery.test_broker_threads import count, drain, fill
 
 
@@ -97,6 +98,30 @@ def test_what_was_confirmed_is_in_the_queue_after_restarts_under_load(node, tool
     assert set(outcomes.values()) == {"confirmed"}
     found = drain(open_channel(node), queue)
     assert set(map(str, published)) <= set(found)
+
+
+def test_connections_that_are_cut_again_and_again_lose_no_message_and_settle_none_twice(rabbitmq, vhost, tool):
+    way = Cuttable(rabbitmq.port)
+    total = 4000
+    one = tool(f"amqp://guest:guest@127.0.0.1:{way.port}/{vhost}", prefetch=50, retry=0.01)
+    one.send("auto")
+    one.add("q", exchange="")
+    cuts = 0
+    for number in range(total):
+        one.publish(number, "q")
+        if number % 100 == 99:
+            cuts += 1
+            one.wait_event("connected", cuts)
+            way.cut()
+    assert set(one.wait_outcomes(range(total)).values()) == {"confirmed"}
+    one.wait(lambda _: len(set(one.bodies())) == total, "every message")
+    one.wait_event("lost", cuts)
+    assert not any("PRECONDITION_FAILED" in event["reason"] for event in one.events("lost"))
+    witness = open_channel(rabbitmq, vhost)
+    wait_for(lambda: count(witness, "q") == 0, "an empty queue")
+    one.finish()
+    assert drain(witness, "q") == []
+    way.close()
 
 
 def test_consuming_goes_on_after_restarts_and_nothing_that_was_acknowledged_comes_again(node, tool, request):
