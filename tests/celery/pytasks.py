@@ -41,3 +41,36 @@ def give(kind):
     """Results that are hard to hold."""
     return {"huge": 10 ** 40, "nan": float("nan"), "deep": [[[[[1]]]]], "long": "x" * 100000,
             "text": "ü\U0001f600\0 '\""}[kind]
+
+
+@app.task(name="demo.noop")
+def noop():
+    return None
+
+
+@app.task(name="demo.mul")
+def mul(x, y):
+    return x * y
+
+
+@app.task(name="demo.retry", bind=True)
+def retry(self, times=1, countdown=0.2):
+    if self.request.retries < times:
+        raise self.retry(countdown=countdown, max_retries=None, exc=OSError("not yet"))
+    return f"retry {self.request.retries}"
+
+
+@app.task(name="demo.progress", bind=True)
+def progress(self, steps=3, pause=0.1):
+    for step in range(1, steps + 1):
+        self.update_state(state="PROGRESS", meta={"step": step, "of": steps})
+        time.sleep(pause)
+    return steps
+
+
+@app.task(name="demo.append")
+def append(path, line, seconds=0):
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(line + "\n")
+    time.sleep(seconds)
+    return line

@@ -319,3 +319,21 @@ def test_results_are_stored_when_redis_comes_back(worker, own_redis, broker_url,
     wait_for(lambda: all(client.AsyncResult(one).state == "SUCCESS" for one in ids), "all results", PATIENCE)
     assert lines(noted) == ["0", "1", "2", "3", "4"]
     client.close()
+
+
+def test_c_and_python_share_one_chain(worker, python_worker, app, tmp_path):
+    """Each worker has a queue of its own, so that the steps go to and fro."""
+    worker("-Q", "for-c")
+    python_worker("-Q", "for-python")
+    def step(name, queue, *args):
+        return app.signature(f"demo.{name}", args=args, queue=queue)
+
+    noted = tmp_path / "noted"
+    result = chain(step("add", "for-c", 1, 2), step("mul", "for-python", 7), step("mul", "for-c", 2),
+                   step("add", "for-python", 0.5), step("retry", "for-c").set(immutable=True)).apply_async()
+    assert result.get(timeout=PATIENCE) == "retry 1"
+    assert [result.parent.result, result.parent.parent.result, result.parent.parent.parent.result] == [42.5, 42, 21]
+    failing = step("fail", "for-c")
+    failing.link_error(app.signature("demo.append", args=(str(noted), "told"), immutable=True, queue="for-python"))
+    failing.apply_async()
+    wait_for(lambda: lines(noted) == ["told"], "Python's errback of a C task", PATIENCE)
