@@ -11,7 +11,9 @@
 #include "common/clock.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,6 +158,47 @@ static void do_key(struct tool *tool, json_t *request)
     free(found.data);
 }
 
+/* {"do": "race", "threads": N, "rounds": N}: in each round all threads want one key, and read what stands
+ * there. */
+struct race {
+    struct tool *tool;
+    size_t rounds;
+    atomic_size_t won, read;
+};
+
+static void *run_race(void *argument)
+{
+    struct race *race = argument;
+    for (size_t round = 0; round < race->rounds; round++) {
+        char key[32];
+        bool stored = false;
+        const char *keys[] = {key};
+        struct celery_value value = {.data = NULL};
+        snprintf(key, sizeof key, "race-%zu", round);
+        if (celery_store_set_if_absent(race->tool->store, key, key, strlen(key), 0, &stored, 100, NULL) &&
+            stored)
+            atomic_fetch_add(&race->won, 1);
+        if (celery_store_get(race->tool->store, keys, &value, 1, 100, NULL) && value.data != NULL &&
+            strcmp(value.data, key) == 0)
+            atomic_fetch_add(&race->read, 1);
+        free(value.data);
+    }
+    return NULL;
+}
+
+static void do_race(struct tool *tool, json_t *request)
+{
+    pthread_t threads[64];
+    struct race race = {.tool = tool, .rounds = (size_t)number_of(request, "rounds")};
+    size_t count = (size_t)number_of(request, "threads");
+    for (size_t i = 0; i < count; i++)
+        pthread_create(&threads[i], NULL, run_race, &race);
+    for (size_t i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+    say(json_pack("{s:b, s:I, s:I}", "ok", 1, "won", (json_int_t)atomic_load(&race.won), "read",
+                  (json_int_t)atomic_load(&race.read)));
+}
+
 /* ---- what may not ---- */
 
 static void stored(void *context, bool kept, const struct error *error)
@@ -243,7 +286,7 @@ static const struct {
 } requests[] = {
     {"store", do_store},     {"queue", do_queue}, {"flush", do_flush}, {"get", do_get},
     {"key", do_key},         {"async", do_async}, {"lease", do_lease}, {"release", do_release},
-    {"slowest", do_slowest}, {"quit", do_quit},
+    {"slowest", do_slowest}, {"quit", do_quit},   {"race", do_race},
 };
 
 static void run_line(struct tool *tool, const char *line)
@@ -294,7 +337,7 @@ int main(int argc, char **argv)
                                       .key_prefix = getenv("RESULTS_PREFIX"),
                                       .timeout = timeout != NULL ? atof(timeout) : 0,
                                       .expires = expires != NULL ? atof(expires) : 0};
-    struct celery_store_options store = {.url = options.url};
+    struct celery_store_options store = {.url = options.url, .connections = 8};
     signal(SIGPIPE, SIG_IGN);
     tool.backend = backend_new(&options, &error);
     tool.async = tool.backend != NULL

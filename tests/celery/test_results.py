@@ -7,7 +7,8 @@ import pytest
 import redis
 from celery.exceptions import TaskRevokedError
 
-from tests.celery.results_tool import ResultsTool
+from tests.celery.redis_relay import RedisRelay
+from tests.celery.results_tool import WAIT, ResultsTool
 
 DONE = 1795478754.045554
 
@@ -201,37 +202,41 @@ def test_a_socket_of_unix_will_do(tools, tmp_path_factory, own_redis):
     path = tmp_path_factory.mktemp("s") / "redis.sock"
     answer = tools(f"redis+socket://{path}").call("store", id="t1", status="SUCCESS", result=1, deadline=1)
     assert (answer["ok"], answer["code"]) == (False, "unavailable")
-    relay(path, server.port)
+    relay = RedisRelay(server.port, path=path)
     tool = tools(f"redis+socket://{path}?virtual_host=5")
     assert tool.call("store", id="t1", status="SUCCESS", result=1)["ok"]
     with redis.Redis.from_url(server.url_of(5)) as witness:
         assert witness.exists("celery-task-meta-t1")
+    relay.close()
 
 
-def relay(path, port):
-    """A socket in the file system before a TCP port, for as long as the test runs."""
-    import socket
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(path))
-    listener.listen()
+def test_a_server_that_talks_nonsense_is_left_and_tried_again(tools, redis_server, redis_url, witness):
+    nonsense = [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b":1", b"$-5\r\n", b"*-7\r\n", b"\0" * 1000, b"$5\r\nab",
+                b"*1000\r\n", b"-ERR max number of clients reached\r\n", b"-LOADING\r\n"]
+    relay = RedisRelay(redis_server.port, nonsense)
+    tool = tools(f"redis://127.0.0.1:{relay.port}/{redis_url.rpartition('/')[2]}")
+    # SELECT meets the nonsense; a second state goes through a connection that is kept
+    assert tool.call("store", id="t1", status="SUCCESS", result=1, deadline=WAIT)["ok"]
+    assert tool.call("store", id="t2", status="SUCCESS", result=1, deadline=WAIT)["ok"]
+    assert relay.met == len(nonsense) + 1
+    assert witness.dbsize() == 2
+    relay.close()
 
-    def copy(source, target):
-        with source, target:
-            try:
-                while data := source.recv(65536):
-                    target.sendall(data)
-                target.shutdown(socket.SHUT_WR)
-            except OSError:
-                pass
 
-    def serve():
-        while True:
-            client, _ = listener.accept()
-            server = socket.create_connection(("127.0.0.1", port))
-            threading.Thread(target=copy, args=(client.dup(), server.dup()), daemon=True).start()
-            threading.Thread(target=copy, args=(server, client), daemon=True).start()
+def test_a_pipeline_that_is_cut_anywhere_is_finished(tools, redis_server, redis_url, witness):
+    relay = RedisRelay(redis_server.port, [5 + cut for cut in range(1, 120, 3)])
+    tool = tools(f"redis://127.0.0.1:{relay.port}/{redis_url.rpartition('/')[2]}")
+    for number in range(60):
+        tool.call("queue", id=f"t{number}", status="SUCCESS", result=number)
+    assert tool.call("flush", deadline=WAIT)["ok"]
+    assert {json.loads(witness.get(f"celery-task-meta-t{number}"))["result"] for number in range(60)} == set(range(60))
+    assert relay.met > 1
+    relay.close()
 
-    threading.Thread(target=serve, daemon=True).start()
+
+def test_one_of_many_threads_wins_a_key(tool):
+    answer = tool.call("race", threads=16, rounds=40)
+    assert answer == {"ok": True, "won": 40, "read": 16 * 40}
 
 
 def test_without_a_backend_nothing_is_stored_and_nothing_fails(tools):
