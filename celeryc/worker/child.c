@@ -37,8 +37,13 @@ static void check_memory(struct child *child)
 static bool take_order(struct child *child, enum frame_kind kind, struct frame_reader *reader)
 {
     struct pool_order order;
-    if (kind != FRAME_ORDER || !pool_order_get(reader, &order) || order.type >= child->types) {
+    if (kind != FRAME_ORDER || !pool_order_get(reader, &order)) {
         log_error("the parent sent what is no order; this child ends");
+        return false;
+    }
+    if (order.type >= child->types) {
+        log_error("the parent sent an order of no known type; this child ends");
+        pool_order_clear(&order);
         return false;
     }
     /* Before the claim, so that no time limit runs while Redis is away. */

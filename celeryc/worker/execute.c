@@ -62,8 +62,7 @@ static void store_started(struct child *child, const struct celery_task *task, b
     json_decref(result);
 }
 
-/* The parent hears of the start of what may take long; that a short task has started it hears with its end.
- */
+/* The parent hears of the start of what may take long; that a short task started, it hears with its end. */
 static void announce(struct child *child, const struct celery_task *task)
 {
     bool quick = child_knows_short(child, task->order->type);
@@ -78,7 +77,7 @@ static void announce(struct child *child, const struct celery_task *task)
 
 /* ---- the run ---- */
 
-/* The parent has condemned it: a signal for this process group is on its way. It must not hit the next task.
+/* The parent has condemned it: a signal for this process group is on its way, and must not hit the next task.
  */
 static void end_condemned(void)
 {

@@ -13,8 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where a signature is sent from: the task that ends, and what is put before the signature's own arguments.
- */
+/* Where a signature is sent from: the task that ends, and what goes before the signature's own arguments. */
 struct origin {
     struct child *child;
     const struct celery_task *task;

@@ -82,8 +82,7 @@ static bool give_birth(struct pool *pool, struct error *error)
     return true;
 }
 
-/* Those that may still run something count, so that there are never more running tasks than children wanted.
- */
+/* Those that may still run something count: so there are never more running tasks than children wanted. */
 static int occupied(const struct pool *pool)
 {
     int count = 0;

@@ -15,8 +15,7 @@
 #define POOL_BACKLOG 0.005 /* seconds of work that may wait in a child's hands behind what it runs */
 #define POOL_TICK 0.05     /* seconds between two looks at limits and stalls */
 #define POOL_STALL 0.05    /* seconds without an end after which what waits behind is taken back */
-#define POOL_DEAF 5.0 /* seconds after which a request is taken back that was the only one, and never begun  \
-                       */
+#define POOL_DEAF 5.0      /* seconds after which an only request is taken back that was never begun */
 #define POOL_LARGE ((size_t)1 << 20) /* bytes on their way to a child, beyond which it gets nothing more */
 #define POOL_KILL_AFTER 10.0         /* seconds that a child may survive a signal, or its dismissal */
 

@@ -50,8 +50,7 @@ static const char *read_initial(struct binding *binding, const char *at, struct 
     return parameter->initial == NULL ? NULL : at + problem.position;
 }
 
-/* One "name:K", "name:K=VALUE", "*name:A" or "**name:K"; gives where it ends, NULL for a format that is none.
- */
+/* One "name:K", "name:K=VALUE", "*name:A" or "**name:K"; gives where it ends, NULL where it is malformed. */
 static const char *read_parameter(struct binding *binding, const char *at, va_list *to)
 {
     size_t stars = strspn(at, "*");

@@ -1,5 +1,4 @@
-/* Retries: whether there is another one, and when. Source: celery/app/task.py retry, celery/app/autoretry.py.
- */
+/* Retries: whether there is another, and when. Source: celery/app/task.py retry, celery/app/autoretry.py. */
 #include "celeryc/worker/task_context.h"
 
 #include "celeryc/message/repr.h"

@@ -325,6 +325,7 @@ def test_c_and_python_share_one_chain(worker, python_worker, app, tmp_path):
     """Each worker has a queue of its own, so that the steps go to and fro."""
     worker("-Q", "for-c")
     python_worker("-Q", "for-python")
+
     def step(name, queue, *args):
         return app.signature(f"demo.{name}", args=args, queue=queue)
 
