@@ -48,7 +48,9 @@ static bool cancelled(struct run *run)
 {
     const char *url = run->settings->job_store;
     if (url == NULL)
-        url = getenv("CELERY_RESULT_BACKEND");
+        url = celery_task_result_backend(run->task);
+    if (url == NULL)
+        return false;
     if (!cancellation_was_asked(url, celery_task_id(run->task)))
         return false;
     error_set(&run->error, ERROR_CANCELLED, "the merge was cancelled");

@@ -1,5 +1,6 @@
 #include "worker/object_sink.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "s3/bucket.h"
 #include "s3/multipart.h"
@@ -12,6 +13,10 @@
 
 /* Later than any upload began, whatever the server's clock says. */
 #define ALL_UPLOADS 1e11
+
+/* No merge takes so long: an upload of this age has lost its worker, and the job was never run again (a
+ * revoke with terminate ends a child wherever it is). Seconds. */
+#define STALE (7 * 86400.0)
 
 struct object_sink {
     struct merge_sink sink;
@@ -35,16 +40,26 @@ static bool ensure_bucket(struct s3_client *client, const char *bucket, struct e
     return error->code == ERROR_NOT_FOUND && s3_bucket_create(client, bucket, error);
 }
 
+/* Aborts what earlier runs have left: of this key all, of others what is too old to be alive. Servers that
+ * list uploads only by their exact key (MinIO) give nothing for the second. */
+static bool sweep(struct s3_client *client, const char *bucket, const char *key, struct error *error)
+{
+    unsigned aborted = 0, stale = 0;
+    struct error ignored = {0};
+    if (!s3_multipart_sweep(client, bucket, key, ALL_UPLOADS, &aborted, error))
+        return false;
+    if (!s3_multipart_sweep(client, bucket, "", clock_wall() - STALE, &stale, &ignored))
+        log_write(LOG_WARNING, key, "could not look for stale uploads: %s", ignored.message);
+    if (aborted + stale > 0)
+        log_write(LOG_INFO, key, "aborted %u unfinished uploads of this job, %u stale ones", aborted, stale);
+    return true;
+}
+
 struct object_sink *object_sink_new(struct s3_client *client, const char *bucket, const char *key,
                                     struct error *error)
 {
-    if (!ensure_bucket(client, bucket, error))
+    if (!ensure_bucket(client, bucket, error) || !sweep(client, bucket, key, error))
         return NULL;
-    unsigned aborted = 0;
-    if (!s3_multipart_sweep(client, bucket, key, ALL_UPLOADS, &aborted, error))
-        return NULL;
-    if (aborted > 0)
-        log_write(LOG_INFO, key, "aborted %u unfinished uploads of an earlier run", aborted);
     struct object_sink *sink = calloc(1, sizeof *sink);
     if (sink == NULL) {
         error_set(error, ERROR_MEMORY, "out of memory for the upload of %s", key);

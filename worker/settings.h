@@ -14,7 +14,7 @@ struct worker_settings {
     long s3_connections;  /* most transfers at once of a merge */
     const char *source_bucket;
     const char *merged_bucket;
-    const char *job_store; /* the Redis with the API's tombstones; NULL: that of CELERY_RESULT_BACKEND */
+    const char *job_store; /* the Redis with the API's tombstones; NULL: that of the results */
     size_t read_ahead;     /* bytes of all objects together that are fetched before they are merged */
     size_t memory;         /* bytes of all merge windows together */
     size_t memory_limit;   /* the same when lines are long */

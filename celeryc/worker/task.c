@@ -77,6 +77,11 @@ const char *celery_task_hostname(const struct celery_task *task)
     return task->keeper->hostname;
 }
 
+const char *celery_task_result_backend(const struct celery_task *task)
+{
+    return task->keeper->result_backend;
+}
+
 json_t *celery_task_headers(const struct celery_task *task)
 {
     return task->order->wire.headers;

@@ -13,6 +13,7 @@ enum task_fate { FATE_NONE, FATE_FAILED, FATE_RETRY, FATE_REJECTED, FATE_IGNORED
 /* What a running task needs of its child; NULL in tests of what does not need it. */
 struct task_keeper {
     const char *hostname;
+    const char *result_backend; /* its URL, or NULL */
     const struct page *page;
     bool (*update)(void *context, struct celery_task *task, const char *state, json_t *meta); /* borrows */
     void *context;

@@ -75,6 +75,8 @@ const char *celery_task_root_id(const struct celery_task *task);   /* or NULL */
 const char *celery_task_parent_id(const struct celery_task *task); /* or NULL */
 const char *celery_task_group(const struct celery_task *task);     /* or NULL */
 const char *celery_task_hostname(const struct celery_task *task);  /* the worker's node name */
+const char *celery_task_result_backend(const struct celery_task *task); /* its URL, a secret; NULL: none.
+                                                                         For store.h */
 json_t *celery_task_headers(const struct celery_task *task);       /* borrowed: the message's headers */
 json_t *celery_task_delivery_info(const struct celery_task *task); /* borrowed: exchange, routing_key, priority, redelivered */
 int celery_task_lost_runs(const struct celery_task *task);         /* how often a worker was lost while running this */
