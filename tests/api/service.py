@@ -1,5 +1,5 @@
-"""logmerge-api under test, and a way to bring its jobs into any state without a worker: results are written as Celery's own
-backend writes them, merged files are put into the bucket."""
+"""logmerge-api under test, and a way to bring its jobs into any state without a worker: results are written as
+Celery's own backend writes them, merged files are put into the bucket."""
 
 import http.client
 import itertools

@@ -82,8 +82,8 @@ def test_a_compressed_body_is_refused(api):
     b'{"start_date": "2019-08-19", "end_date": "2019-08-25", "end_date": "2019-08-25"}',
     b'{"start_date": "2019-08-19", "end_date": "2019-08-25",}', b"[" * 33 + b"]" * 33, b"[" * 60000,
     b'{"start_date": "2019-08-19", "end_date": "2019-08-25"}\x00', "{}".encode("utf-16"), b"NaN"],
-    ids=["empty", "blank", "cut", "form", "trailing", "two", "not-utf8", "bom", "twice", "comma", "deep", "very-deep", "nul",
-         "utf16", "nan"])
+    ids=["empty", "blank", "cut", "form", "trailing", "two", "not-utf8", "bom", "twice", "comma", "deep",
+         "very-deep", "nul", "utf16", "nan"])
 def test_what_is_not_strict_json_is_malformed(api, body):
     assert_problem(api.post(body), 400, "malformed-json")
 

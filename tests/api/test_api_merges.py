@@ -1,4 +1,5 @@
-"""From POST /initiate to the file, with the real worker behind it: byte for byte what `LC_ALL=C sort` makes of the files.
+"""From POST /initiate to the file, with the real worker behind it: byte for byte what `LC_ALL=C sort` makes of the
+files.
 
 One API and one worker serve all tests here; each has a year of its own in the bucket."""
 
@@ -29,7 +30,8 @@ def system(rabbitmq, s3_server, tmp_path_factory):
     redis = Redis(folder / "redis").start()
     vhost = f"system{os.getpid()}"
     buckets = Buckets(s3_server.data, f"system{os.getpid()}")
-    for name in ("readme.txt", "2019-08-18", "2019-08-18_", "2019-08-18_x", "2019-02-30_1", "x2019-08-18_1", "notes/2019-08-18_1"):
+    for name in ("readme.txt", "2019-08-18", "2019-08-18_", "2019-08-18_x", "2019-02-30_1", "x2019-08-18_1",
+                 "notes/2019-08-18_1"):
         buckets.put(name, b"not a log file\n")
     api = Api(folder, rabbitmq.add_vhost(vhost), redis.url, s3_server, buckets)
     worker = start_worker(folder, api, s3_server)

@@ -15,8 +15,8 @@ MIB = 1 << 20
 
 
 def run(*options, **settings):
-    return subprocess.run([program("logmerge-api"), *options], env=environment(**settings), capture_output=True, text=True,
-                          timeout=120, check=False)
+    return subprocess.run([program("logmerge-api"), *options], env=environment(**settings), capture_output=True,
+                          text=True, timeout=120, check=False)
 
 
 def test_help_lists_every_setting():
@@ -31,8 +31,8 @@ def test_help_lists_every_setting():
 @pytest.mark.parametrize("options, words", [
     (["--port", "x"], "--port"), (["--port", "70000"], "--port"), (["--nonsense"], "--nonsense"),
     (["--address", "nowhere"], "--address"), (["--merged-bucket", "A"], "--merged-bucket"),
-    (["--s3-style", "round"], "--s3-style"), (["--log-level", "LOUD"], "--log-level"), (["--broker", "http://x"], "http"),
-    (["--result-backend", "memory://"], "memory"), (["extra"], "extra")])
+    (["--s3-style", "round"], "--s3-style"), (["--log-level", "LOUD"], "--log-level"),
+    (["--broker", "http://x"], "http"), (["--result-backend", "memory://"], "memory"), (["extra"], "extra")])
 def test_wrong_settings_are_named(options, words):
     done = run(*options)
     assert done.returncode in (1, 2)
@@ -130,10 +130,11 @@ def test_a_connection_that_says_nothing_is_closed(own_api):
 
 def test_what_is_not_http_does_no_harm(own_api):
     api = own_api()
-    for garbage in (b"\x00" * 1000, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"A" * 100000, b"POST /initiate HTTP/1.1\r\n"
-                    b"Host: x\r\nContent-Type: application/json\r\nContent-Length: -5\r\n\r\n{}",
-                    b"GET /download/%ff%fe HTTP/1.1\r\nHost: \xff\r\nRange: \xff\r\n\r\n",
-                    b"POST /initiate HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{"):
+    post = b"POST /initiate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    for garbage in (
+            b"\x00" * 1000, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"A" * 100000,
+            post + b"Content-Length: -5\r\n\r\n{}", post + b"Content-Length: 10\r\n\r\n{",
+            b"GET /download/%ff%fe HTTP/1.1\r\nHost: \xff\r\nRange: \xff\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", api.port), timeout=120) as connection:
             try:
                 connection.sendall(garbage)

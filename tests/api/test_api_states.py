@@ -56,9 +56,9 @@ def test_head_has_the_headers_of_get(api):
         assert head.headers[name] == get.headers[name]
 
 
-@pytest.mark.parametrize("text", ["x", "123", "b0952099-3536-4ea0-a613-98509f4087c", "b0952099-3536-4ea0-a613-98509f4087cdd",
-                                  "b0952099_3536_4ea0_a613_98509f4087cd", "..%2f..%2fetc", "%00", "*",
-                                  "celery-task-meta-x"])
+@pytest.mark.parametrize("text", [
+    "x", "123", "b0952099-3536-4ea0-a613-98509f4087c", "b0952099-3536-4ea0-a613-98509f4087cdd",
+    "b0952099_3536_4ea0_a613_98509f4087cd", "..%2f..%2fetc", "%00", "*", "celery-task-meta-x"])
 def test_what_is_no_uuid_is_unknown(api, text):
     assert_problem(api.get(f"/download/{text}"), 404, "unknown-download")
 
@@ -87,7 +87,8 @@ def test_a_failed_merge_says_why(api, exception, status, name):
 
 
 @pytest.mark.parametrize("exception, module, name", [
-    ("WorkerLostError", "billiard.exceptions", "worker-lost"), ("TimeLimitExceeded", "billiard.exceptions", "time-limit"),
+    ("WorkerLostError", "billiard.exceptions", "worker-lost"),
+    ("TimeLimitExceeded", "billiard.exceptions", "time-limit"),
     ("SoftTimeLimitExceeded", "billiard.exceptions", "time-limit"), ("MemoryError", "builtins", "worker-memory"),
     ("NotRegistered", "celery.exceptions", "no-such-task"), ("TypeError", "builtins", "bad-arguments"),
     ("KeyError", "builtins", "merge-failed"), ("Anything", "x", "merge-failed")])

@@ -1,5 +1,5 @@
-"""The peer of the API's benchmark: what the assignment's skeleton leads to. Pyramid on waitress; POST /initiate checks the
-dates, records the job in Redis and sends the task by Celery's send_task(), the broker's confirm included.
+"""The peer of the API's benchmark: what the assignment's skeleton leads to. Pyramid on waitress; POST /initiate checks
+the dates, records the job in Redis and sends the task by Celery's send_task(), the broker's confirm included.
 
     pyramid_api.py PORT BROKER_URL REDIS_URL"""
 
