@@ -51,7 +51,7 @@ static bool add_url(struct connection *connection, const char *text, size_t size
         return error_set(error, ERROR_INVALID, "broker URL with scheme '%s': amqp:// or amqps:// is known",
                          url->scheme);
     if (url->host[0] == '\0')
-        strcpy(url->host, "localhost");
+        (void)snprintf(url->host, sizeof url->host, "localhost");
     if (url->port == 0)
         url->port = tls ? 5671 : 5672;
     if (url->user[0] == '\0') {
