@@ -1,12 +1,12 @@
 /* The pool: child processes that run tasks, seen from the parent's event loop.
  *
- *   main --fork--> fork server --fork--> child, child, ...      (fork_server.h; before any thread or
- * connection)
+ *   main --fork--> fork server --fork--> child, child, ...
  *
- * The parent hands requests to children over a socketpair, several short ones at once, one at a time where
- * tasks are slow or differ. A page shared with each child (page.h) tells at any moment which request runs: a
- * signal for a time limit or terminate hits exactly the request that was meant (the child claims an entry
- * before it runs it; the parent may close an entry that is not claimed, and so take it back without the
+ * The fork server (fork_server.h) is started before any thread or connection exists; what runs in a child is
+ * child.h. The parent hands requests to children over a socketpair, several short ones at once, one at a time
+ * where tasks are slow or differ. A page shared with each child (page.h) tells at any moment which request
+ * runs: a signal for a time limit or terminate hits exactly the request that was meant (the child claims an
+ * entry before it runs it; the parent may close an entry that is not claimed, and so take it back without the
  * child's consent).
  *
  * Nothing here waits. All callbacks run on the loop's thread. */
@@ -69,13 +69,11 @@ struct pool_events {
 };
 
 struct pool_options {
-    const char *app, *hostname;
-    const struct celery_task_type *types;
-    int concurrency;                    /* children, 1 to 512 */
-    int max_tasks_per_child;            /* 0: no limit */
-    size_t max_memory_per_child;        /* bytes of resident memory, looked at after each task; 0: no limit */
-    double soft_time_limit, time_limit; /* the worker's defaults; 0 none */
-    struct child_options *child;        /* broker and backend settings etc. that children need; child.h */
+    const struct celery_task_type *types; /* the table that the children were given too (child.h) */
+    int concurrency;                      /* children, 1 to 512 */
+    int max_tasks_per_child;              /* 0: no limit */
+    double soft_time_limit,
+        time_limit; /* the worker's defaults, for pool_describe(); each request has its own */
 };
 
 /* The fork server must have been started already. Children are started at once; pool_room() is 0 until they
@@ -83,8 +81,11 @@ struct pool_options {
 struct pool *pool_new(const struct pool_options *options, struct fork_server *server, struct ev_loop *loop,
                       const struct pool_events *events, void *context, struct error *error);
 
-size_t pool_room(const struct pool *pool);                    /* how many more requests it takes now */
-void pool_submit(struct pool *pool, struct request *request); /* room must be; state becomes REQUEST_HANDED */
+size_t pool_room(const struct pool *pool); /* how many more requests it takes now */
+/* There must be room. Its state becomes REQUEST_HANDED; which child gets it, and when, is the pool's
+ * business. What cannot be handed over at all (headers nested without end) is `finished` before this returns.
+ */
+void pool_submit(struct pool *pool, struct request *request);
 void pool_flush(struct pool *pool); /* once a loop turn: writes what was submitted */
 /* Ends one request: true when it runs (`lost` follows, LOST_TERMINATED; a child that survives the signal is
  * killed ten seconds later) or had not begun (then `returned` was called before this returns); false when it

@@ -147,19 +147,15 @@ static struct backend_options backend_settings(const struct worker_options *opti
     };
 }
 
-static bool start_pool(struct worker *worker, struct child_options *child, struct error *error)
+static bool start_pool(struct worker *worker, struct error *error)
 {
     const struct worker_options *options = &worker->options;
     const struct pool_options pool = {
-        .app = worker->program->app,
-        .hostname = options->hostname,
         .types = worker->program->tasks,
         .concurrency = (int)options->concurrency,
         .max_tasks_per_child = (int)options->max_tasks_per_child,
-        .max_memory_per_child = (size_t)options->max_memory_per_child * 1024,
         .soft_time_limit = options->soft_time_limit,
         .time_limit = options->time_limit,
-        .child = child,
     };
     worker->pool = pool_new(&pool, worker->fork_server, worker->loop, &dispatch_pool_events, worker, error);
     return worker->pool != NULL;
@@ -193,7 +189,7 @@ static bool start_mailbox(struct worker *worker, struct error *error)
     return worker->mailbox != NULL;
 }
 
-static bool start(struct worker *worker, struct child_options *child, struct error *error)
+static bool start(struct worker *worker, struct error *error)
 {
     worker->loop = ev_loop_new(EVFLAG_AUTO);
     worker->done = id_ring_new(DONE_MOST, error);
@@ -206,7 +202,7 @@ static bool start(struct worker *worker, struct child_options *child, struct err
     ev_idle_init(&worker->more, on_more);
     ev_init(&worker->deadline, NULL);
     shutdown_watch_signals(worker);
-    if (!start_pool(worker, child, error) || !start_publishers(worker, error))
+    if (!start_pool(worker, error) || !start_publishers(worker, error))
         return false;
     if (has_backend(&worker->options)) {
         struct backend_options backend = backend_settings(&worker->options);
@@ -308,7 +304,7 @@ static int run(struct worker *worker, char **argv)
         return complain(program, &error, 1);
     if (!options->quiet)
         banner_print(options, program, stdout);
-    if (start(worker, &child, &error)) {
+    if (start(worker, &error)) {
         ev_run(worker->loop, 0);
     } else {
         worker->exit_code = 1;
