@@ -2,6 +2,7 @@
 confirmed is lost, nothing is settled twice, and everything goes on by itself."""
 
 import os
+import pathlib
 import signal
 import subprocess
 import threading
@@ -57,9 +58,23 @@ def queue_name(request):
     return f"{request.node.name}-{os.getpid()}"
 
 
+def states(group):
+    """The kernel's letters for the states of all threads of a process group."""
+    found = set()
+    for stat in pathlib.Path("/proc").glob("[0-9]*/task/[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # gone in the meantime
+            continue
+        if int(fields[2]) == group:
+            found.add(fields[0])
+    return found
+
+
 def pause(server):
     """Stops the whole node (Erlang's VM is a child of the script) as a hung machine would be."""
     os.killpg(server.process.pid, signal.SIGSTOP)
+    wait_for(lambda: states(server.process.pid) <= {"T", "Z"}, "the node to stand still")
 
 
 def go_on(server):
