@@ -45,8 +45,7 @@ struct s3_settings {
     double connect_timeout; /* seconds to connect; default 5 */
     double stall_timeout;   /* seconds without a byte after which a transfer counts as broken; default 20 */
     double retry_time;      /* seconds of failures in a row after which we give up; default 60 */
-    unsigned
-        connections; /* most transfers at once of a set of readers, and of all else together; default 384 */
+    unsigned connections;   /* most transfers at once: of each set of readers, and of all else; default 384 */
 
     /* Asked at least every 100 ms while a call waits, in the thread that waits; true ends the call with
      * ERROR_CANCELLED. May be NULL. Must be safe in every thread that uses the client. */
@@ -54,8 +53,7 @@ struct s3_settings {
     void *cancel_context;
 };
 
-/* Starts the client's thread; connects to nothing yet. NULL with ERROR_INVALID, ERROR_MEMORY or ERROR_SYSTEM.
- */
+/* Starts the client's thread; connects to nothing yet. NULL: ERROR_INVALID, ERROR_MEMORY, ERROR_SYSTEM. */
 struct s3_client *s3_client_new(const struct s3_settings *settings, struct error *error);
 
 /* Ends the thread and closes the connections. All readers, sets and uploads must be gone. NULL is allowed. */

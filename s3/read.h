@@ -35,8 +35,8 @@ struct s3_reader_set_settings {
     unsigned connections; /* most transfers in flight of this set; default and bound: the client's */
 };
 
-/* The window of each reader is budget / readers, but at least 8 KiB and at most 1 MiB. NULL with
- * ERROR_MEMORY. */
+/* The window of each reader is budget / readers, at most 1 MiB, and at least 16 KiB, or 8 KiB where there are
+ * more readers than connections. NULL: ERROR_MEMORY. */
 struct s3_reader_set *s3_reader_set_new(struct s3_client *client,
                                         const struct s3_reader_set_settings *settings, struct error *error);
 /* All of its readers must be closed. NULL is allowed. */
@@ -44,11 +44,10 @@ void s3_reader_set_free(struct s3_reader_set *set);
 
 /* ---- readers ---- */
 struct s3_reader_options {
-    const struct s3_version
-        *version;    /* what it must be (copied); NULL: what it is when the first answer comes */
-    uint64_t offset; /* first byte; default 0 */
-    uint64_t size;   /* bytes; 0: to the end */
-    bool lazy;       /* start fetching at the first read instead of now */
+    const struct s3_version *version; /* what it must be (copied); NULL: what the first answer says */
+    uint64_t offset;                  /* first byte; default 0 */
+    uint64_t size;                    /* bytes; 0: to the end */
+    bool lazy;                        /* start fetching at the first read instead of now */
 };
 
 /* Opens a reader of the set and starts to fetch; returns at once: what S3 says about the object comes with

@@ -21,8 +21,7 @@
 
 #define S3_REQUEST_QUERY_LIMIT 8
 #define S3_REQUEST_HEADER_LIMIT 8
-#define S3_ANSWER_LIMIT                                                                                      \
-    ((size_t)64 << 10) /* bytes kept of an answer that is an error, or that is not streamed */
+#define S3_ANSWER_LIMIT ((size_t)64 << 10) /* bytes kept of an answer that is an error, or not streamed */
 
 struct s3_response {
     int status;
@@ -113,11 +112,10 @@ struct s3_request {
 void s3_request_init(struct s3_request *request, const char *method, const char *bucket, const char *key);
 void s3_request_clear(struct s3_request *request);
 
-/* Both borrow; too many are ignored in silence, so the limits above must fit the most that any caller adds.
- */
+/* These borrow. Too many are ignored in silence: the limits above fit the most that any caller adds. A
+ * header's name is in lower case; one that is there already is replaced. */
 void s3_request_query(struct s3_request *request, const char *name, const char *value);
-void s3_request_header(struct s3_request *request, const char *name,
-                       const char *value); /* replaces; name in lower case */
+void s3_request_header(struct s3_request *request, const char *name, const char *value);
 void s3_request_unset(struct s3_request *request, const char *name);
 
 /* Checks bucket and key, sends it and blocks until it is over or the client's `cancelled` says so. */

@@ -12,12 +12,13 @@
  * as is one whose part or completion fails.
  *
  * Sizes of parts: part_size.h. Memory: at most (in_flight + 1) * part_size, or twice the current part where
- * that is more (objects of more than 70 GiB whose size was not told before, or of more than 100 GiB).
+ * that is more (objects of more than 8 GiB whose size was not told before, or of more than 100 GiB).
  *
  * Every part carries its CRC-32C, which S3 compares and keeps. Where the server knows no such checksum, or
  * with the client's `sign_payload`, its SHA-256 is part of the signature: that also protects from those who
- * could change what goes over plain http, and costs about half of the speed. Threads, errors, retries:
- * client.h; an upload is used by one thread at a time. */
+ * could change what goes over plain http, and costs about half of the speed.
+ *
+ * Threads, errors, retries: client.h; an upload is used by one thread at a time. */
 #ifndef S3_UPLOAD_H
 #define S3_UPLOAD_H
 

@@ -24,7 +24,8 @@ class Tool:
 
     def start(self, *words, **options):
         """The running tool, for tests that do something to it."""
-        return subprocess.Popen([program("s3-tool"), *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        command = [program("s3-tool"), *map(str, words)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                 env=environment(**self.variables), **options)
 
     def end(self, process, stdin=None):
@@ -94,8 +95,8 @@ def boto(s3_server):
 
 def witness(server):
     config = botocore.config.Config(retries={"max_attempts": 10}, s3={"addressing_style": "path"})
-    return boto3.client("s3", endpoint_url=server.url, aws_access_key_id="minio", aws_secret_access_key="minio123",
-                        region_name="us-east-1", config=config)
+    return boto3.client("s3", endpoint_url=server.url, aws_access_key_id="minio",
+                        aws_secret_access_key="minio123", region_name="us-east-1", config=config)
 
 
 def unfinished(boto, bucket):

@@ -1,4 +1,4 @@
-"""A proxy before the S3 server that breaks what it is told to: what a network and a busy S3 do now and then, on purpose."""
+"""A proxy before the S3 server that breaks what it is told: what networks and a busy S3 do now and then."""
 
 import re
 import socket
@@ -26,7 +26,7 @@ class Broken(Exception):
 
 
 class Fault:
-    """What to do to the next `times` requests that match: method, pattern in the target, header that must be there."""
+    """What to do to the next `times` requests that match method, pattern of the target, and a header."""
 
     def __init__(self, act, method=None, target="", header=None, times=1, skip=0):
         self.act, self.method, self.target, self.header = act, method, re.compile(target), header
@@ -49,7 +49,8 @@ class Fault:
 def answer(status, code="", message="a fault of the test", headers=None, extra=""):
     """Answers in the server's place."""
     def act(connection, request):
-        body = f"<Error><Code>{code}</Code><Message>{message}</Message>{extra}</Error>".encode() if code else b""
+        text = f"<Error><Code>{code}</Code><Message>{message}</Message>{extra}</Error>" if code else ""
+        body = text.encode()
         lines = [f"HTTP/1.1 {status} Fault", f"Content-Length: {len(body)}", "Content-Type: application/xml"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         head = "\r\n".join(lines).encode() + b"\r\n\r\n"
@@ -61,7 +62,8 @@ def answer(status, code="", message="a fault of the test", headers=None, extra="
 def answer_xml(text, status=200):
     def act(connection, request):
         body = text.encode()
-        connection.client.sendall(f"HTTP/1.1 {status} OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        head = f"HTTP/1.1 {status} OK\r\nContent-Length: {len(body)}\r\n\r\n"
+        connection.client.sendall(head.encode() + body)
         return True
     return act
 
@@ -151,7 +153,7 @@ class Connection:
         self.pending += data
 
     def forward(self, request, limit=None):
-        """Sends it to the server and the answer back: all, or `limit` bytes of its body (-1: nothing at all)."""
+        """Sends it to the server and the answer back: all, or `limit` bytes of its body (-1: nothing)."""
         with socket.create_connection(("127.0.0.1", self.proxy.backend), timeout=120) as server:
             server.sendall(request.head + b"\r\nConnection: close\r\n\r\n" + request.body)
             received = b""

@@ -26,13 +26,14 @@ def starts_of(requests):
 
 # ---- what passes by itself ----
 
-PASSING = {"busy": BUSY, "internal": answer(500, "InternalError"), "gateway": answer(502), "late": answer(504),
-           "many": answer(429), "timeout": answer(400, "RequestTimeout"), "dropped": drop(), "lost": lose_answer()}
+PASSING = {"busy": BUSY, "internal": answer(500, "InternalError"), "gateway": answer(502),
+           "late": answer(504), "many": answer(429), "timeout": answer(400, "RequestTimeout"), "dropped": drop(),
+           "lost": lose_answer()}
+COMMANDS = [["list"], ["head", "key"], ["get", "key"], ["upload", "new"], ["delete", "key"]]
 
 
 @pytest.mark.parametrize("fault", PASSING)
-@pytest.mark.parametrize("words", [["list"], ["head", "key"], ["get", "key"], ["upload", "new"], ["delete", "key"]],
-                         ids=lambda words: words[0])
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
 def test_a_passing_fault_is_waited_out(through, tool, proxy, bucket, fault, words):
     if (fault, words[0]) == ("timeout", "head"):
         pytest.skip("the answer to a HEAD has no body that could say that this 400 will pass")
@@ -69,7 +70,8 @@ def test_a_server_that_is_not_there_is_unavailable():
 
 
 def test_a_host_that_does_not_exist_is_unavailable():
-    assert Tool("http://no-such-host.invalid:9000").fails("list", "logs", "--retry-time", "1")[0] == "unavailable"
+    nowhere = Tool("http://no-such-host.invalid:9000")
+    assert nowhere.fails("list", "logs", "--retry-time", "1")[0] == "unavailable"
 
 
 def test_a_server_that_says_nothing_is_given_up_and_asked_again(through, tool, proxy, bucket):
@@ -84,15 +86,16 @@ def test_a_server_that_never_says_anything_is_a_timeout(through, proxy, bucket):
 
 
 def test_an_answer_that_is_not_s3s_is_a_protocol_error(through, proxy, bucket):
-    for text in ("<html>hello", "", "not XML", "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
-                 "<a>" * 1000, "<ListBucketResult><Contents><Size>1</Size></Contents></ListBucketResult>"):
+    for text in ("<html>hello", "", "not XML", "<a>" * 1000,
+                 "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
+                 "<ListBucketResult><Contents><Size>1</Size></Contents></ListBucketResult>"):
         proxy.add(answer_xml(text))
         assert through.fails("list", bucket)[0] in ("protocol", "limit")
 
 
 def test_a_list_that_never_ends_is_noticed(through, proxy, bucket):
-    page = ("<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>"
-            "</ListBucketResult>")
+    page = ("<ListBucketResult><IsTruncated>true</IsTruncated>"
+            "<NextContinuationToken>t</NextContinuationToken></ListBucketResult>")
     proxy.add(answer_xml(page), times=1000)
     assert through.fails("list", bucket)[0] == "protocol"
     assert len(proxy.seen()) == 2
@@ -125,7 +128,8 @@ def test_a_range_goes_on_within_itself(through, tool, proxy, bucket):
     tool.ok("put", bucket, "key", stdin=content)
     proxy.add(cut(100_000), method="GET")
     assert through.ok("get", bucket, "key", "--offset", 50_000, "--size", 300_000) == content[50_000:350_000]
-    assert [one.headers["range"] for one in proxy.seen("GET")] == ["bytes=50000-349999", "bytes=150000-349999"]
+    ranges = [one.headers["range"] for one in proxy.seen("GET")]
+    assert ranges == ["bytes=50000-349999", "bytes=150000-349999"]
 
 
 def overwrite(tool, bucket, key, content):
@@ -157,8 +161,7 @@ def rewrite_file(path, content, modified):
 
 
 @pytest.mark.parametrize("content, age", [(b"longer than before" * 100_000, 0), (b"x" * 2_000_000, 100)])
-def test_a_file_without_an_etag_that_changes_while_it_is_read_is_an_error(through, s3_server, proxy, bucket, content,
-                                                                          age):
+def test_a_file_without_an_etag_that_changes_is_an_error(through, s3_server, proxy, bucket, content, age):
     path = s3_server.data / bucket / "dropped"
     path.write_bytes(b"x" * 2_000_000)
     now = int(time.time()) - 1000
@@ -174,7 +177,8 @@ def test_an_object_that_is_deleted_while_it_is_read_is_an_error(through, tool, p
 
 
 @pytest.mark.parametrize("head", ["206 Partial Content\r\nContent-Range: bytes 5-9/100\r\nContent-Length: 5",
-                                  "206 Partial Content\r\nContent-Length: 5", "200 OK\r\nTransfer-Encoding: chunked"])
+                                  "206 Partial Content\r\nContent-Length: 5",
+                                  "200 OK\r\nTransfer-Encoding: chunked"])
 def test_an_answer_with_other_bytes_than_were_asked_for_is_refused(through, proxy, bucket, head):
     def act(connection, request):
         connection.client.sendall(f"HTTP/1.1 {head}\r\n\r\n12345".encode())
@@ -188,7 +192,7 @@ def test_a_reader_that_is_slower_than_s3_holds_it_back(through, tool, proxy, buc
     content = content_of(64 * MIB)
     tool.ok("upload", bucket, "key", stdin=content)
     running = through.start("get", bucket, "key", "--budget", "64k")
-    first_bytes = os.read(running.stdout.fileno(), 100)  # from now on the tool waits for us to read its output
+    first_bytes = os.read(running.stdout.fileno(), 100)  # from now on the tool waits for us to read on
     request = wait_for(lambda: proxy.seen("GET"), "the GET")[0]
 
     def settled():
@@ -205,8 +209,8 @@ def test_a_reader_that_is_slower_than_s3_holds_it_back(through, tool, proxy, buc
 
 # ---- writing ----
 
-STEPS = {"begin": {"target": "uploads="}, "first": {"target": "partNumber=1&"}, "last": {"target": "partNumber=3&"},
-         "completion": {"method": "POST", "target": r"\?uploadId="}}
+STEPS = {"begin": {"target": "uploads="}, "first": {"target": "partNumber=1&"},
+         "last": {"target": "partNumber=3&"}, "completion": {"method": "POST", "target": r"\?uploadId="}}
 
 
 @pytest.mark.parametrize("fault", ["busy", "internal", "dropped", "lost"])
@@ -314,7 +318,7 @@ def test_a_part_that_is_damaged_on_its_way_is_not_stored(through, proxy, boto, b
 # ---- clocks, regions, tokens, hosts, TLS ----
 
 def skewed(seconds):
-    """Refuses what is not signed with a clock that is `seconds` ahead of ours, as S3 does beyond 15 minutes."""
+    """Refuses what is not signed by a clock that is `seconds` ahead of ours, as S3 does beyond 15 minutes."""
     def act(connection, request):
         theirs = time.time() + seconds
         signed = time.strptime(request.headers["x-amz-date"], "%Y%m%dT%H%M%SZ")
@@ -340,9 +344,12 @@ def test_a_clock_that_cannot_be_corrected_is_denied(through, proxy, bucket):
     assert len(proxy.seen()) == 2
 
 
-@pytest.mark.parametrize("refusal", [answer(400, "AuthorizationHeaderMalformed", extra="<Region>eu-west-3</Region>"),
-                                     answer(301, "PermanentRedirect", headers={"x-amz-bucket-region": "eu-west-3"}),
-                                     answer(400, headers={"x-amz-bucket-region": "eu-west-3"})])
+ELSEWHERE = {"x-amz-bucket-region": "eu-west-3"}
+
+
+@pytest.mark.parametrize("refusal", [
+    answer(400, "AuthorizationHeaderMalformed", extra="<Region>eu-west-3</Region>"),
+    answer(301, "PermanentRedirect", headers=ELSEWHERE), answer(400, headers=ELSEWHERE)])
 def test_a_wrong_region_is_corrected_by_what_the_server_names(through, proxy, bucket, refusal):
     def act(connection, request):
         right = "/eu-west-3/s3/" in request.headers["authorization"]
@@ -386,9 +393,9 @@ def test_a_bucket_can_be_part_of_the_host(proxy):
 
 
 def test_tls_is_always_verified(s3_server, tmp_path, bucket, tool):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"], cwd=tmp_path,
-                   check=True, capture_output=True)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem",
+                    "-out", "cert.pem"], cwd=tmp_path, check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
     content = content_of(9 * MIB)
@@ -445,7 +452,7 @@ def test_a_download_survives_the_restart_of_the_server(own_s3):
     content = content_of(64 * MIB)
     tool.ok("upload", "logs", "key", stdin=content)
     running = tool.start("get", "logs", "key", "--budget", "64k", "--stats")
-    first_bytes = os.read(running.stdout.fileno(), 100)  # from now on the tool waits for us to read its output
+    first_bytes = os.read(running.stdout.fileno(), 100)  # from now on the tool waits for us to read on
     server.kill()
     server.start()
     done = tool.end(running)
@@ -460,7 +467,8 @@ def test_many_readers_survive_the_restart_of_the_server(own_s3):
         (server.data / "logs" / f"key-{number}").write_bytes(content_of(MIB, seed=number))
     expected = tool.ok("read-all", "logs")
     for connections in (0, 4):
-        running = tool.start("read-all", "logs", "--budget", "1M", "--chunk", "1000", "--connections", connections)
+        running = tool.start("read-all", "logs", "--budget", "1M", "--chunk", "1000", "--connections",
+                             connections)
         time.sleep(0.3)
         server.kill()
         server.start()

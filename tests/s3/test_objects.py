@@ -1,4 +1,4 @@
-"""What the S3 client promises about objects, lists and buckets, against a real server and with boto3 as witness."""
+"""What the S3 client promises about objects, lists and buckets, on a real server, with boto3 as witness."""
 
 import hashlib
 import random
@@ -40,8 +40,9 @@ def test_the_type_of_the_content_is_kept(tool, boto, bucket):
         assert b"text/plain; charset=utf-8" in tool.ok("head", bucket, key)
 
 
-ODD_KEYS = ["plain", "with space", "plus+and&and=", "percent%41", "q?uery#hash", "ünïcödé-日本", "a'b\"c<d>", "~-._",
-            "in/side", "semi;colon:at@", "comma,star*(paren)", "[brackets]{braces}|^`", "$dollar!"]
+ODD_KEYS = ["plain", "with space", "plus+and&and=", "percent%41", "q?uery#hash", "ünïcödé-日本",
+            "a'b\"c<d>", "~-._", "in/side", "semi;colon:at@", "comma,star*(paren)",
+            "[brackets]{braces}|^`", "$dollar!"]
 
 
 @pytest.mark.parametrize("key", ODD_KEYS)
@@ -90,25 +91,27 @@ def test_names_that_s3_cannot_have_are_refused_before_anything_is_sent(tool, buc
 
 def test_wrong_credentials_are_denied_and_not_told(s3_server, bucket):
     wrong = Tool(s3_server.url, AWS_SECRET_ACCESS_KEY="this-is-secret")
-    for words in (["list", bucket], ["head", bucket, "key"], ["get", bucket, "key"], ["upload", bucket, "key"]):
-        code, sentence = wrong.fails(*words)
+    for command, *key in (["list"], ["head", "key"], ["get", "key"], ["upload", "key"]):
+        code, sentence = wrong.fails(command, bucket, *key)
         assert code == "denied"
         assert "this-is-secret" not in sentence
     assert Tool(s3_server.url, AWS_ACCESS_KEY_ID="nobody").fails("list", bucket)[0] == "denied"
+
+
+def keys_of(listed):
+    return [line.split("\t")[0] for line in listed.decode().splitlines()]
 
 
 def test_a_list_is_paged_in_the_order_of_bytes(tool, s3_server, bucket):
     keys = sorted(f"2019-{number % 12 + 1:02}-{number % 28 + 1:02}_{number}" for number in range(2500))
     for key in keys:
         (s3_server.data / bucket / key).write_bytes(b"x")
-    listed = [line.split("\t")[0] for line in tool.ok("list", bucket).decode().splitlines()]
-    assert listed == keys
+    assert keys_of(tool.ok("list", bucket)) == keys
     for after in (keys[0], keys[998], keys[999], keys[1000], "2019-05", keys[-2], keys[-1], "0", "z"):
         expected = [key for key in keys if key > after]
-        listed = [line.split("\t")[0] for line in tool.ok("list", bucket, "--start-after", after).decode().splitlines()]
-        assert listed == expected
-    listed = tool.ok("list", bucket, "--prefix", "2019-03", "--page", "7").decode().splitlines()
-    assert [line.split("\t")[0] for line in listed] == [key for key in keys if key.startswith("2019-03")]
+        assert keys_of(tool.ok("list", bucket, "--start-after", after)) == expected
+    listed = keys_of(tool.ok("list", bucket, "--prefix", "2019-03", "--page", "7"))
+    assert listed == [key for key in keys if key.startswith("2019-03")]
 
 
 def test_files_dropped_into_the_folder_are_objects_without_an_etag(tool, s3_server, bucket):
@@ -118,8 +121,8 @@ def test_files_dropped_into_the_folder_are_objects_without_an_etag(tool, s3_serv
     assert tool.ok("get", bucket, "2019-08-17_1", "--pin") == b"a\nb\n"
 
 
-@pytest.mark.parametrize("offset, size", [(0, 1), (0, 10), (5, 0), (99_999, 5), (100_000, 5), (250_000, 0), (1, 99_999),
-                                          (50_000, 1_000_000)])
+@pytest.mark.parametrize("offset, size", [(0, 1), (0, 10), (5, 0), (99_999, 5), (100_000, 5), (250_000, 0),
+                                          (1, 99_999), (50_000, 1_000_000)])
 def test_a_range_is_what_the_whole_has_there(tool, bucket, offset, size):
     content = content_of(100_000)
     tool.ok("put", bucket, "key", stdin=content)
@@ -139,7 +142,7 @@ def test_many_objects_are_read_in_turns_within_a_budget(tool, s3_server, bucket,
     lines = tool.ok("read-all", bucket, "--connections", connections, "--budget", budget, "--chunk", "3000")
     found = {key: (int(size), digest) for key, size, digest in
              (line.split("\t") for line in lines.decode().splitlines())}
-    assert found == {key: (len(content), hashlib.sha256(content).hexdigest()) for key, content in contents.items()}
+    assert found == {key: (len(one), hashlib.sha256(one).hexdigest()) for key, one in contents.items()}
 
 
 def test_as_long_as_connections_suffice_an_object_is_one_request(tool, s3_server, bucket):
@@ -198,5 +201,6 @@ def test_a_presigned_url_lets_anyone_do_that_one_thing(tool, bucket):
             urllib.request.urlopen(changed, timeout=60)
         assert refused.value.code == 403
     put = tool.ok("presign", "PUT", bucket, "new").decode().strip()
-    urllib.request.urlopen(urllib.request.Request(put, data=b"from outside", method="PUT"), timeout=60).close()
+    request = urllib.request.Request(put, data=b"from outside", method="PUT")
+    urllib.request.urlopen(request, timeout=60).close()
     assert tool.ok("get", bucket, "new") == b"from outside"

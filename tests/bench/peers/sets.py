@@ -1,4 +1,4 @@
-"""The inputs of tests/bench/s3: 300 sorted files named as the assignment names them, three a day, 12,000 lines each."""
+"""The inputs of tests/bench/s3: 300 sorted files, named as the assignment has it, 12,000 lines each."""
 
 import datetime
 import random

@@ -1,8 +1,8 @@
-"""The good Python way to merge objects: heapq.merge over streaming bodies, into a multipart upload, in bounded memory.
+"""The good Python way to merge objects: heapq.merge over streaming bodies into a multipart upload.
 
     stream_merge.py ENDPOINT SOURCE-BUCKET TARGET-BUCKET KEY
 
-Prints the seconds from the first request to the last, without the start of Python, and its peak memory in MiB."""
+Prints the seconds from the first request to the last, without Python's start, and the peak memory in MiB."""
 
 import heapq
 import os
@@ -39,7 +39,8 @@ def main():
 
     def send():
         number = len(parts) + 1
-        part = s3.upload_part(Bucket=target, Key=key, UploadId=upload, PartNumber=number, Body=b"\n".join(buffer) + b"\n")
+        body = b"\n".join(buffer) + b"\n"
+        part = s3.upload_part(Bucket=target, Key=key, UploadId=upload, PartNumber=number, Body=body)
         parts.append({"PartNumber": number, "ETag": part["ETag"]})
 
     for line in heapq.merge(*[lines(s3.get_object(Bucket=source, Key=one)["Body"]) for one in keys]):
