@@ -103,6 +103,9 @@ void connection_answer_close(struct connection *connection, amqp_channel_t chann
 enum connection_reply connection_open_channel(struct connection *connection, amqp_channel_t channel,
                                               struct error *error);
 
+/* Fills `error` with what rabbitmq-c's status means; ERROR_TIMEOUT, or `code`. Always false. */
+bool connection_fail(struct error *error, enum error_code code, const char *what, int status);
+
 /* ---- any thread ---- */
 
 /* Breaks off what the owner waits for, now and ever after. */

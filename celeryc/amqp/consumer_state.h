@@ -83,4 +83,30 @@ struct consumer {
 void consumer_run(void *context);     /* the thread */
 void consumer_dispose(void *context); /* frees everything; the thread has ended */
 
+/* ---- consumer_thread.c ---- */
+/* Events are collected in a batch, which the owner is shown at the end of each turn. */
+struct consumer_event *consumer_make_event(struct consumer *consumer, enum consumer_event_kind kind);
+void consumer_add_event(struct consumer *consumer, struct consumer_event *event);
+void consumer_report(struct consumer *consumer, enum consumer_event_kind kind, const char *queue,
+                     const char *reason);
+/* The epoch is over; a new channel, or connection, is opened when its time has come. */
+void consumer_lose_channel(struct consumer *consumer, const struct error *reason);
+void consumer_lose_connection(struct consumer *consumer, const struct error *reason);
+bool consumer_send_prefetch(struct consumer *consumer);
+
+/* ---- consumer_queues.c ---- */
+void consumer_take_orders(struct consumer *consumer);
+bool consumer_has_orders(struct consumer *consumer);
+/* Declares and consumes what is not consumed yet and whose time has come. False when the channel or
+ * connection was lost in it. */
+bool consumer_subscribe_due(struct consumer *consumer);
+bool consumer_is_wanted(const struct subscription *subscription);
+/* Frees those that the owner cancelled, and (`tag` not NULL) the broker has answered it for this tag. */
+void consumer_remove_cancelled(struct consumer *consumer, const amqp_bytes_t *tag);
+
+/* ---- consumer_deliveries.c ---- */
+/* Writes what is to be settled while the socket takes it. False: the connection is lost. */
+bool consumer_write_settlings(struct consumer *consumer);
+void consumer_read_frames(struct consumer *consumer);
+
 #endif

@@ -87,4 +87,23 @@ void publisher_finish(struct publisher *publisher, struct outgoing *outgoing, en
 void outgoing_append(struct outgoing_list *list, struct outgoing *outgoing);
 struct outgoing *outgoing_take_first(struct outgoing_list *list); /* NULL when empty */
 
+size_t outgoing_wire_size(const struct outgoing *outgoing); /* about what it takes on the wire */
+
+/* ---- publisher_thread.c ---- */
+/* Of messages that left `sent`: tells each outcome, and frees. */
+void publisher_finish_settled(struct publisher *publisher, struct outgoing_list *list);
+/* What was sent goes back to be sent again, but for what the broker's `reason` blames. */
+void publisher_lose_channel(struct publisher *publisher, const struct error *reason);
+void publisher_lose_connection(struct publisher *publisher, const struct error *reason);
+
+/* ---- publisher_write.c ---- */
+/* Everything that waits and may go, in as few packets as it takes. False: the connection is lost. */
+bool publisher_write_messages(struct publisher *publisher);
+bool publisher_may_send(
+    const struct publisher *publisher); /* under the mutex: whether a message may go now */
+void publisher_forget_exchanges(struct publisher *publisher);
+
+/* ---- publisher_confirms.c ---- */
+void publisher_read_frames(struct publisher *publisher);
+
 #endif

@@ -11,14 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_CHANNEL                                                                                        \
-    3 /* a number is used again only five openings later: late frames of the last are known */
+/* A channel number is used again only five openings later, so that late frames of the last one are known. */
+#define FIRST_CHANNEL 3
 #define CHANNELS 5
-#define FRAMES_A_TURN 4096
-#define BYTES_A_LOOK 16384 /* bytes written before the socket is looked at again */
-#define EXPIRY_STEP 0.01   /* seconds between two searches for expired messages */
-#define EXCHANGES_KNOWN_MOST 256
-#define RETURNED_BODY_MOST ((size_t)1 << 30)
+#define EXPIRY_STEP 0.01 /* seconds between two searches for expired messages */
 
 /* ---- lists ---- */
 
@@ -41,7 +37,7 @@ static void finish_all(struct publisher *publisher, struct outgoing_list *list, 
         publisher_finish(publisher, each, outcome, reason);
 }
 
-static void finish_settled(struct publisher *publisher, struct outgoing_list *list)
+void publisher_finish_settled(struct publisher *publisher, struct outgoing_list *list)
 {
     for (struct outgoing *each = outgoing_take_first(list); each != NULL; each = outgoing_take_first(list)) {
         if (publisher->careful > 0)
@@ -56,17 +52,6 @@ static void finish_settled(struct publisher *publisher, struct outgoing_list *li
 }
 
 /* ---- faults ---- */
-
-static void forget_exchanges(struct publisher *publisher)
-{
-    while (publisher->exchanges != NULL) {
-        struct known_exchange *next = publisher->exchanges->next;
-        free(publisher->exchanges->name);
-        free(publisher->exchanges);
-        publisher->exchanges = next;
-    }
-    publisher->exchange_count = 0;
-}
 
 /* Whether the broker's words name the exchange of the message: "NOT_FOUND - no exchange 'x' in vhost '/'
  * (404)". */
@@ -130,28 +115,28 @@ static void end_channel(struct publisher *publisher, const struct error *blame)
     bool found = blamed.first != NULL;
     finish_all(publisher, &blamed, PUBLISH_REFUSED,
                blame != NULL ? blame->message : "the connection was lost");
-    finish_settled(publisher, &settled);
+    publisher_finish_settled(publisher, &settled);
     /* The guilty are out: the others need not wait for the channel. */
     if (!found || !publisher->confirm)
         publisher->retry_at =
             clock_monotonic() + connection_backoff(&publisher->connection, publisher->channel_failures++);
 }
 
-static void lose_channel(struct publisher *publisher, const struct error *reason)
+void publisher_lose_channel(struct publisher *publisher, const struct error *reason)
 {
     log_warning("channel of '%s' closed, opening another: %s", publisher->connection.options.purpose,
                 reason->message);
-    forget_exchanges(publisher);
+    publisher_forget_exchanges(publisher);
     end_channel(publisher, reason->code == ERROR_UNAVAILABLE ? NULL : reason);
 }
 
-static void lose_connection(struct publisher *publisher, const struct error *reason)
+void publisher_lose_connection(struct publisher *publisher, const struct error *reason)
 {
     if (connection_is_up(&publisher->connection, NULL))
         log_warning("connection '%s' lost: %s", publisher->connection.options.purpose, reason->message);
     connection_set_reason(&publisher->connection, reason);
     connection_close(&publisher->connection, false);
-    forget_exchanges(publisher);
+    publisher_forget_exchanges(publisher);
     if (publisher->channel != 0)
         end_channel(publisher, NULL);
     publisher->retry_at = clock_monotonic() + connection_delay(&publisher->connection);
@@ -171,7 +156,7 @@ static bool open_connection(struct publisher *publisher)
     if (!open) {
         if (!owned_thread_is_stopping(&publisher->thread))
             log_warning("connection '%s': %s", publisher->connection.options.purpose, reason.message);
-        lose_connection(publisher, &reason);
+        publisher_lose_connection(publisher, &reason);
         return false;
     }
     pthread_mutex_lock(&publisher->mutex);
@@ -196,7 +181,7 @@ static bool open_channel(struct publisher *publisher)
                                  "asking for confirms", &reason);
     }
     if (reply != CONNECTION_REPLY_OK) {
-        lose_connection(publisher, &reason);
+        publisher_lose_connection(publisher, &reason);
         return false;
     }
     publisher->channel = channel;
@@ -230,301 +215,11 @@ static bool declare_due(struct publisher *publisher)
             log_error("%s", reason.message);
         if (reply == CONNECTION_REPLY_GONE) {
             each->banned = reason.code != ERROR_UNAVAILABLE && reason.code != ERROR_TIMEOUT;
-            lose_connection(publisher, &reason);
+            publisher_lose_connection(publisher, &reason);
             return false;
         }
     }
     return true;
-}
-
-/* ---- exchanges ---- */
-
-static bool is_known(const struct publisher *publisher, const char *exchange)
-{
-    for (const struct known_exchange *each = publisher->exchanges; each != NULL; each = each->next)
-        if (strcmp(each->name, exchange) == 0)
-            return true;
-    return false;
-}
-
-static void learn_exchange(struct publisher *publisher, const char *exchange)
-{
-    if (publisher->exchange_count == EXCHANGES_KNOWN_MOST)
-        forget_exchanges(publisher);
-    struct known_exchange *known = malloc(sizeof *known);
-    char *name = strdup(exchange);
-    if (known == NULL || name == NULL) { /* it is asked for again */
-        free(known);
-        free(name);
-        return;
-    }
-    *known = (struct known_exchange){name, publisher->exchanges};
-    publisher->exchanges = known;
-    publisher->exchange_count++;
-}
-
-/* Publishing to an exchange that does not exist closes the channel, and what others sent on it would have to
- * be sent again. So each exchange is asked for once, on another channel. */
-static enum connection_reply check_exchange(struct publisher *publisher, const char *exchange,
-                                            struct error *reason)
-{
-    if (exchange == NULL || exchange[0] == '\0' || is_known(publisher, exchange))
-        return CONNECTION_REPLY_OK;
-    enum connection_reply reply = declare_check_exchange(&publisher->connection, exchange, reason);
-    if (reply == CONNECTION_REPLY_REFUSED && reason->code != ERROR_NOT_FOUND)
-        reply = CONNECTION_REPLY_OK; /* there, but not for us to declare */
-    if (reply == CONNECTION_REPLY_OK)
-        learn_exchange(publisher, exchange);
-    return reply;
-}
-
-/* ---- writing ---- */
-
-static size_t wire_size(const struct outgoing *outgoing)
-{
-    return outgoing->message.body_size + 512;
-}
-
-/* Under the mutex: whether there is a message that may go now. */
-static bool may_send(const struct publisher *publisher)
-{
-    if (publisher->waiting.first == NULL || publisher->channel == 0 || publisher->connection.blocked ||
-        publisher->stalled)
-        return false;
-    if (publisher->sent.first == NULL)
-        return true;
-    return publisher->careful == 0 && publisher->sent.count < PUBLISHER_SENT_MOST &&
-           publisher->sent_bytes + wire_size(publisher->waiting.first) <= PUBLISHER_BYTES_MOST;
-}
-
-/* Looks at the socket now and then, so that a broker that reads no more does not stop this thread. */
-static bool has_room(struct publisher *publisher)
-{
-    if (publisher->unlooked >= BYTES_A_LOOK || publisher->unlooked == 0) {
-        publisher->unlooked = 0;
-        publisher->stalled = !connection_is_writable(&publisher->connection);
-    }
-    return !publisher->stalled;
-}
-
-/* Moves the first waiting message to `sent`. NULL when none may go. */
-static struct outgoing *next_to_send(struct publisher *publisher)
-{
-    struct outgoing *next = NULL;
-    if (!has_room(publisher))
-        return NULL;
-    pthread_mutex_lock(&publisher->mutex);
-    if (may_send(publisher)) {
-        next = outgoing_take_first(&publisher->waiting);
-        next->tag = publisher->next_tag;
-        outgoing_append(&publisher->sent, next);
-        publisher->sent_bytes += wire_size(next);
-    }
-    pthread_mutex_unlock(&publisher->mutex);
-    return next;
-}
-
-/* Takes the message that next_to_send() gave out of `sent`, where it is the last. */
-static void take_back(struct publisher *publisher, struct outgoing *outgoing)
-{
-    pthread_mutex_lock(&publisher->mutex);
-    struct outgoing_list *sent = &publisher->sent;
-    struct outgoing *before = NULL;
-    for (struct outgoing *each = sent->first; each != outgoing; each = each->next)
-        before = each;
-    if (before == NULL)
-        sent->first = NULL;
-    else
-        before->next = NULL;
-    sent->last = before;
-    sent->count--;
-    publisher->sent_bytes -= wire_size(outgoing);
-    pthread_mutex_unlock(&publisher->mutex);
-}
-
-static void refuse(struct publisher *publisher, struct outgoing *outgoing, const struct error *reason)
-{
-    take_back(publisher, outgoing);
-    if (publisher->careful > 0)
-        publisher->careful--;
-    if (!publisher->confirm) {
-        pthread_mutex_lock(&publisher->mutex);
-        publisher->dropped++;
-        pthread_mutex_unlock(&publisher->mutex);
-    }
-    publisher_finish(publisher, outgoing, PUBLISH_REFUSED, reason->message);
-}
-
-/* Publishes one message that is the last of `sent`. False: the connection is lost. */
-static bool publish(struct publisher *publisher, struct outgoing *outgoing)
-{
-    struct error reason = {0};
-    enum connection_reply reply = check_exchange(publisher, outgoing->message.exchange, &reason);
-    if (reply == CONNECTION_REPLY_REFUSED) {
-        refuse(publisher, outgoing, &reason);
-        return true;
-    }
-    bool done = reply == CONNECTION_REPLY_OK &&
-                content_publish(&publisher->connection, publisher->channel, &outgoing->message,
-                                publisher->confirm, &publisher->pool, &reason);
-    recycle_amqp_pool(&publisher->pool);
-    if (!done && reason.code == ERROR_LIMIT) {
-        refuse(publisher, outgoing, &reason);
-        return true;
-    }
-    if (!done) {
-        lose_connection(publisher, &reason);
-        return false;
-    }
-    publisher->next_tag++;
-    publisher->unlooked += wire_size(outgoing);
-    if (!publisher->confirm) {
-        take_back(publisher, outgoing);
-        publisher_finish(publisher, outgoing, PUBLISH_CONFIRMED, NULL);
-    }
-    return true;
-}
-
-/* Everything that waits and may go, in as few packets as it takes. False: the connection is lost. */
-static bool write_messages(struct publisher *publisher)
-{
-    publisher->unlooked = 0;
-    publisher->stalled = false;
-    struct outgoing *next = next_to_send(publisher);
-    if (next == NULL)
-        return true;
-    connection_cork(&publisher->connection, true);
-    while (next != NULL) {
-        if (!publish(publisher, next))
-            return false;
-        next = next_to_send(publisher);
-    }
-    connection_cork(&publisher->connection, false);
-    return true;
-}
-
-/* ---- reading ---- */
-
-/* Confirms of `tag`, or of all up to it. */
-static void handle_confirm(struct publisher *publisher, uint64_t tag, bool multiple, bool refused)
-{
-    struct outgoing_list settled = {0};
-    pthread_mutex_lock(&publisher->mutex);
-    struct outgoing_list *sent = &publisher->sent;
-    for (struct outgoing *each = sent->first; each != NULL && each->tag <= tag; each = each->next) {
-        if (!multiple && each->tag != tag)
-            continue;
-        each->confirmed = !refused;
-        each->refused = refused;
-    }
-    while (sent->first != NULL && (sent->first->confirmed || sent->first->refused)) {
-        struct outgoing *first = outgoing_take_first(sent);
-        publisher->sent_bytes -= wire_size(first);
-        outgoing_append(&settled, first);
-    }
-    pthread_mutex_unlock(&publisher->mutex);
-    finish_settled(publisher, &settled);
-}
-
-static bool same_text(const char *ours, const char *theirs)
-{
-    return strcmp(ours == NULL ? "" : ours, theirs == NULL ? "" : theirs) == 0;
-}
-
-static bool is_the_same(const struct wire_message *ours, const struct wire_message *theirs)
-{
-    return same_text(ours->exchange, theirs->exchange) && same_text(ours->routing_key, theirs->routing_key) &&
-           same_text(ours->correlation_id, theirs->correlation_id) &&
-           same_text(ours->message_id, theirs->message_id) && ours->body_size == theirs->body_size &&
-           (ours->body_size == 0 || memcmp(ours->body, theirs->body, ours->body_size) == 0);
-}
-
-/* basic.return has no number; but returns come in the order of publishing and before the confirm. So it is
- * the first message with this content that was not returned yet. */
-static void handle_return(struct publisher *publisher)
-{
-    pthread_mutex_lock(&publisher->mutex);
-    struct outgoing *each = publisher->sent.first;
-    while (each != NULL && (each->returned != NULL || each->confirmed ||
-                            !is_the_same(&each->message, &publisher->returning.message)))
-        each = each->next;
-    if (each != NULL)
-        each->returned = strdup(publisher->return_reason);
-    pthread_mutex_unlock(&publisher->mutex);
-    content_clear(&publisher->returning);
-    publisher->is_returning = false;
-}
-
-static bool protocol_error(struct publisher *publisher, const char *what)
-{
-    struct error reason = {0};
-    error_set(&reason, ERROR_PROTOCOL, "%s", what);
-    lose_connection(publisher, &reason);
-    return false;
-}
-
-static bool begin_return(struct publisher *publisher, const amqp_basic_return_t *from)
-{
-    snprintf(publisher->return_reason, sizeof publisher->return_reason,
-             "%.*s (%d), exchange '%.*s', routing key '%.*s'", (int)from->reply_text.len,
-             (char *)from->reply_text.bytes, from->reply_code, (int)from->exchange.len,
-             (char *)from->exchange.bytes, (int)from->routing_key.len, (char *)from->routing_key.bytes);
-    publisher->is_returning = true;
-    return content_begin(&publisher->returning, from->exchange, from->routing_key) ||
-           protocol_error(publisher, "no memory for a returned message");
-}
-
-static bool handle_method(struct publisher *publisher, const amqp_method_t *method)
-{
-    struct error reason = {0};
-    if (method->id == AMQP_BASIC_ACK_METHOD) {
-        const amqp_basic_ack_t *ack = method->decoded;
-        handle_confirm(publisher, ack->delivery_tag, ack->multiple, false);
-    } else if (method->id == AMQP_BASIC_NACK_METHOD) {
-        const amqp_basic_nack_t *nack = method->decoded;
-        handle_confirm(publisher, nack->delivery_tag, nack->multiple, true);
-    } else if (method->id == AMQP_BASIC_RETURN_METHOD) {
-        return begin_return(publisher, method->decoded);
-    } else if (method->id == AMQP_CHANNEL_CLOSE_METHOD) {
-        connection_answer_close(&publisher->connection, publisher->channel, method->decoded, &reason);
-        lose_channel(publisher, &reason);
-        return false;
-    }
-    return true;
-}
-
-static bool handle_frame(struct publisher *publisher, const amqp_frame_t *frame)
-{
-    if (frame->channel != publisher->channel)
-        return true;
-    if (frame->frame_type == AMQP_FRAME_METHOD)
-        return handle_method(publisher, &frame->payload.method);
-    if (!publisher->is_returning)
-        return protocol_error(publisher, "content without basic.return");
-    enum content_progress progress = content_add(&publisher->returning, frame, RETURNED_BODY_MOST);
-    if (progress == CONTENT_COMPLETE)
-        handle_return(publisher);
-    return progress != CONTENT_UNEXPECTED ||
-           protocol_error(publisher, "frames in an order that AMQP does not have");
-}
-
-static void read_frames(struct publisher *publisher)
-{
-    amqp_frame_t frame;
-    struct error reason = {0};
-    for (int i = 0; i < FRAMES_A_TURN; i++) {
-        enum connection_frame what = connection_read(&publisher->connection, &frame, &reason);
-        if (what == CONNECTION_NOTHING)
-            return;
-        if (what != CONNECTION_FRAME) {
-            lose_connection(publisher, &reason);
-            return;
-        }
-        amqp_channel_t channel = frame.channel;
-        if (!handle_frame(publisher, &frame) && publisher->connection.state == NULL)
-            return;
-        connection_release(&publisher->connection, channel);
-    }
 }
 
 /* ---- deadlines ---- */
@@ -595,7 +290,7 @@ static void sleep_until_work(struct publisher *publisher)
     double now = clock_monotonic(), timeout = -1;
     owned_thread_will_sleep(&publisher->thread);
     pthread_mutex_lock(&publisher->mutex);
-    bool ready = may_send(publisher);
+    bool ready = publisher_may_send(publisher);
     for (const struct declaration *each = publisher->declarations; each != NULL; each = each->next)
         ready = ready || (!each->done && publisher->channel != 0);
     double next = publisher->next_deadline;
@@ -621,8 +316,8 @@ static void work(struct publisher *publisher)
         return;
     if (publisher->channel == 0 && !open_channel(publisher))
         return;
-    if (declare_due(publisher) && write_messages(publisher))
-        read_frames(publisher);
+    if (declare_due(publisher) && publisher_write_messages(publisher))
+        publisher_read_frames(publisher);
 }
 
 /* Once told to stop: whether something is left that there is hope and time for. */

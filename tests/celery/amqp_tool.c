@@ -3,6 +3,7 @@
  *
  *     amqp-tool drive URLS [SETTINGS]           requests on standard input, what happens on standard output
  *     amqp-tool bench-publish URLS QUEUE COUNT [SIZE]        confirmed publishes a second, many in flight
+ *     amqp-tool bench-wait URLS QUEUE COUNT THREADS          the same, by threads that wait for each
  *     amqp-tool bench-consume URLS QUEUE COUNT PREFETCH      deliveries a second, each acknowledged
  *
  * Requests have "do": publish, publish-wait, declare, add, cancel, prefetch, ack, reject, auto, describe,
@@ -380,6 +381,58 @@ static int bench_publish(const char *urls, const char *queue, size_t count, size
     return tally.confirmed == count ? 0 : 1;
 }
 
+struct caller {
+    struct publisher *publisher;
+    const char *queue;
+    size_t count, confirmed;
+};
+
+static void *publish_one_by_one(void *context)
+{
+    struct caller *caller = context;
+    struct error error;
+    for (size_t i = 0; i < caller->count; i++) {
+        struct wire_message message;
+        wire_message_init(&message);
+        message.exchange = strdup("");
+        message.routing_key = strdup(caller->queue);
+        message.delivery_mode = 2;
+        message.body = calloc(1, 101);
+        message.body_size = 100;
+        if (publisher_publish(caller->publisher, &message, 60, &error))
+            caller->confirmed++;
+        wire_message_clear(&message);
+    }
+    return NULL;
+}
+
+/* Many threads that each wait for each message, as those of a server do. */
+static int bench_wait(const char *urls, const char *queue, size_t count, size_t threads)
+{
+    enum { MOST = 256 };
+    pthread_t ids[MOST];
+    struct caller callers[MOST];
+    struct publisher *publisher = make_publisher(urls, NULL);
+    struct queue_spec spec = {.name = queue, .exchange = "", .durable = true};
+    size_t confirmed = 0;
+    threads = threads == 0 ? 1 : threads > MOST ? MOST : threads;
+    publisher_declare(publisher, &spec);
+    double start = clock_monotonic();
+    for (size_t i = 0; i < threads; i++) {
+        callers[i] = (struct caller){publisher, queue, count / threads, 0};
+        if (pthread_create(&ids[i], NULL, publish_one_by_one, &callers[i]) != 0)
+            return 1;
+    }
+    for (size_t i = 0; i < threads; i++) {
+        pthread_join(ids[i], NULL);
+        confirmed += callers[i].confirmed;
+    }
+    double seconds = clock_monotonic() - start;
+    publisher_free(publisher, 10);
+    printf("%zu confirmed to %zu threads, %.0f a second\n", confirmed, threads, (double)confirmed / seconds);
+    return confirmed == count / threads * threads ? 0 : 1;
+}
+
 static int bench_consume(const char *urls, const char *queue, size_t count, unsigned prefetch)
 {
     json_t *settings = json_pack("{s:i}", "prefetch", prefetch);
@@ -423,9 +476,11 @@ int main(int argc, char **argv)
     if (argc >= 5 && strcmp(argv[1], "bench-publish") == 0)
         return bench_publish(argv[2], argv[3], strtoul(argv[4], NULL, 10),
                              argc > 5 ? strtoul(argv[5], NULL, 10) : 100);
+    if (argc >= 6 && strcmp(argv[1], "bench-wait") == 0)
+        return bench_wait(argv[2], argv[3], strtoul(argv[4], NULL, 10), strtoul(argv[5], NULL, 10));
     if (argc >= 6 && strcmp(argv[1], "bench-consume") == 0)
         return bench_consume(argv[2], argv[3], strtoul(argv[4], NULL, 10),
                              (unsigned)strtoul(argv[5], NULL, 10));
-    fprintf(stderr, "usage: amqp-tool drive|bench-publish|bench-consume URLS ...\n");
+    fprintf(stderr, "usage: amqp-tool drive|bench-publish|bench-wait|bench-consume URLS ...\n");
     return 2;
 }
