@@ -64,6 +64,16 @@ static inline size_t code_first_byte(uint64_t word)
 #endif
 }
 
+#ifdef __SSE2__
+/* A bit for each of 16 bytes: whether they are equal. */
+static inline uint32_t code_equal(const char *one, const char *other)
+{
+    __m128i equal =
+        _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)one), _mm_loadu_si128((const __m128i *)other));
+    return (uint32_t)_mm_movemask_epi8(equal);
+}
+#endif
+
 /* The first place from `from` on where the lines differ, or the length of the shorter one. `from` is not
  * behind it. */
 static inline size_t code_difference(const char *one, size_t one_length, const char *other,
@@ -71,10 +81,9 @@ static inline size_t code_difference(const char *one, size_t one_length, const c
 {
     size_t shorter = one_length < other_length ? one_length : other_length;
 #ifdef __SSE2__
-    for (size_t at = from; at < shorter; at += sizeof(__m128i)) {
-        __m128i equal = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(one + at)),
-                                       _mm_loadu_si128((const __m128i *)(other + at)));
-        unsigned differs = (unsigned)_mm_movemask_epi8(equal) ^ 0xffffu;
+    for (size_t at = from; at < shorter; at += 2 * sizeof(__m128i)) {
+        uint32_t differs = ~(code_equal(one + at, other + at) |
+                             code_equal(one + at + sizeof(__m128i), other + at + sizeof(__m128i)) << 16);
         if (differs != 0) {
             at += (size_t)__builtin_ctz(differs);
             return at < shorter ? at : shorter;

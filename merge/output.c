@@ -9,7 +9,7 @@ bool output_init(struct output *output, struct merge_sink *sink, const struct me
                  struct merge_counters *counters, bool final, struct error *error)
 {
     *output = (struct output){.sink = sink, .options = options, .counters = counters, .final = final};
-    output->data = malloc(MERGE_OUTPUT_SIZE);
+    output->data = malloc(MERGE_OUTPUT_SIZE + OUTPUT_BLOCK);
     if (output->data == NULL)
         return error_set(error, ERROR_MEMORY, "out of memory for the merge's output buffer");
     return true;

@@ -40,34 +40,47 @@ static struct tree_entry play(struct tree *tree, size_t node, struct tree_entry 
     return loses ? other : one;
 }
 
-struct tree_entry tree_play_tie(struct tree *tree, size_t node, struct tree_entry challenger)
+struct tree_entry tree_play_tie(struct tree *tree, size_t node, uint64_t code, size_t window)
 {
-    return play(tree, node, challenger, tree->entries[node]);
+    return play(tree, node, (struct tree_entry){code, window}, tree->entries[node]);
 }
 
-bool tree_init(struct tree *tree, const struct window *windows, const uint64_t *codes, size_t count,
-               struct error *error)
+bool tree_init(struct tree *tree, size_t most, struct error *error)
 {
-    *tree = (struct tree){.count = count, .windows = windows};
-    tree->entries = calloc(count, sizeof *tree->entries);
-    /* winners[n]: who comes up from node n; the leaves are the nodes from count to 2 * count - 1. */
-    struct tree_entry *winners = calloc(2 * count, sizeof *winners);
-    if (tree->entries == NULL || winners == NULL) {
-        free(winners);
-        tree_clear(tree);
-        return error_set(error, ERROR_MEMORY, "out of memory for a merge of %zu inputs", count);
-    }
-    for (size_t i = 0; i < count; i++)
-        winners[count + i] = (struct tree_entry){codes[i], i};
-    for (size_t node = count - 1; node > 0; node--)
-        winners[node] = play(tree, node, winners[2 * node], winners[2 * node + 1]);
-    tree->entries[0] = winners[1];
-    free(winners);
-    return true;
+    *tree = (struct tree){0};
+    tree->entries = calloc(most, sizeof *tree->entries);
+    tree->scratch = calloc(2 * most, sizeof *tree->scratch);
+    if (tree->entries != NULL && tree->scratch != NULL)
+        return true;
+    tree_clear(tree);
+    return error_set(error, ERROR_MEMORY, "out of memory for a merge of %zu inputs", most);
 }
 
 void tree_clear(struct tree *tree)
 {
     free(tree->entries);
+    free(tree->scratch);
     *tree = (struct tree){0};
+}
+
+/* The code of a window's head against the empty line. */
+static uint64_t first_code(const struct window *window)
+{
+    uint64_t code = CODE_END;
+    if (window->data != NULL)
+        code_against("", 0, window->data + window->line, window->length, &code);
+    return code;
+}
+
+void tree_build(struct tree *tree, const struct window *windows, size_t count)
+{
+    tree->windows = windows;
+    tree->count = count;
+    /* winners[n]: who comes up from node n; the leaves are the nodes from count to 2 * count - 1. */
+    struct tree_entry *winners = tree->scratch;
+    for (size_t i = 0; i < count; i++)
+        winners[count + i] = (struct tree_entry){first_code(&windows[i]), i};
+    for (size_t node = count - 1; node > 0; node--)
+        winners[node] = play(tree, node, winners[2 * node], winners[2 * node + 1]);
+    tree->entries[0] = winners[1];
 }

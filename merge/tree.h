@@ -17,15 +17,17 @@ struct tree_entry {
 
 struct tree {
     struct tree_entry *entries;
+    struct tree_entry *scratch;   /* of tree_build() */
     size_t count;                 /* k, at least 1 */
     const struct window *windows; /* k of them, borrowed */
 };
 
-/* Plays all matches. `codes`: of each window's head against the empty line, CODE_END where there is none.
- * Only memory may fail it. */
-bool tree_init(struct tree *tree, const struct window *windows, const uint64_t *codes, size_t count,
-               struct error *error);
+/* Makes room for `most` windows. Only memory may fail it. */
+bool tree_init(struct tree *tree, size_t most, struct error *error);
 void tree_clear(struct tree *tree);
+
+/* Plays all matches of `count` windows, which must stay where they are until the next tree_build(). */
+void tree_build(struct tree *tree, const struct window *windows, size_t count);
 
 static inline struct tree_entry tree_winner(const struct tree *tree)
 {
@@ -34,7 +36,7 @@ static inline struct tree_entry tree_winner(const struct tree *tree)
 
 /* The rare end of tree_replay()'s match: codes are equal. Leaves the loser at `node` and returns the winner.
  */
-struct tree_entry tree_play_tie(struct tree *tree, size_t node, struct tree_entry challenger);
+struct tree_entry tree_play_tie(struct tree *tree, size_t node, uint64_t code, size_t window);
 
 /* Plays the winner's path again after its head has changed to one with `code`. Either side of a match wins as
  * often as the other, so there must be no branch on it: codes are chosen by conditional moves, windows
@@ -42,21 +44,24 @@ struct tree_entry tree_play_tie(struct tree *tree, size_t node, struct tree_entr
 static inline void tree_replay(struct tree *tree, uint64_t code)
 {
     struct tree_entry *entries = tree->entries;
-    struct tree_entry challenger = {code, entries[0].window};
-    for (size_t node = (challenger.window + tree->count) / 2; node > 0; node /= 2) {
-        struct tree_entry holder = entries[node];
-        if (__builtin_expect(challenger.code == holder.code, 0)) {
-            challenger = tree_play_tie(tree, node, challenger);
+    size_t window = entries[0].window;
+    for (size_t node = (window + tree->count) / 2; node > 0; node /= 2) {
+        uint64_t holder_code = entries[node].code;
+        size_t holder_window = entries[node].window;
+        if (__builtin_expect(code == holder_code, 0)) {
+            struct tree_entry winner = tree_play_tie(tree, node, code, window);
+            code = winner.code;
+            window = winner.window;
             continue;
         }
-        size_t loses = -(size_t)(challenger.code > holder.code);
-        size_t exchange = (challenger.window ^ holder.window) & loses;
-        entries[node].code = challenger.code > holder.code ? challenger.code : holder.code;
-        entries[node].window = holder.window ^ exchange;
-        challenger.code = challenger.code > holder.code ? holder.code : challenger.code;
-        challenger.window ^= exchange;
+        size_t exchange = (window ^ holder_window) & -(size_t)(code > holder_code);
+        entries[node].code = code > holder_code ? code : holder_code;
+        entries[node].window = holder_window ^ exchange;
+        code = code > holder_code ? holder_code : code;
+        window ^= exchange;
     }
-    entries[0] = challenger;
+    entries[0].code = code;
+    entries[0].window = window;
 }
 
 /* The smallest code of those that lost to the winner. While heads of the winner's window have smaller codes,

@@ -11,7 +11,7 @@
 void window_init(struct window *window, struct merge_source *source, struct window_pool *pool,
                  struct merge_counters *counters)
 {
-    *window = (struct window){.source = source, .pool = pool, .counters = counters};
+    *window = (struct window){.source = source, .pool = pool, .counters = counters, .ahead = WINDOW_UNKNOWN};
 }
 
 static void release(struct window *window)
@@ -27,6 +27,7 @@ void window_clear(struct window *window)
 {
     release(window);
     window->filled = window->run = window->line = window->length = 0;
+    window->ahead = WINDOW_UNKNOWN;
 }
 
 /* Writes how a line starts, in quotes, with all but printable ASCII escaped. */
@@ -47,23 +48,21 @@ static void quote(const char *line, size_t length, char text[QUOTE_SIZE])
     memcpy(text + size, length > QUOTE_BYTES ? "..." : "", length > QUOTE_BYTES ? 4 : 1);
 }
 
-enum window_step window_fail_unsorted(const struct window *window, size_t line, size_t length,
-                                      struct error *error)
+/* Says that the line at `line`, the one behind the head, is smaller than the head. */
+static bool fail_unsorted(const struct window *window, size_t line, size_t length, struct error *error)
 {
     char before[QUOTE_SIZE], here[QUOTE_SIZE];
     quote(window->data + window->line, window->length, before);
     quote(window->data + line, length, here);
-    error_set(error, ERROR_UNSORTED, "%s is not sorted: line %llu, %s, comes after %s", window->source->name,
-              (unsigned long long)window->number + 1, here, before);
-    return WINDOW_FAILED;
+    return error_set(error, ERROR_UNSORTED, "%s is not sorted: line %llu, %s, comes after %s",
+                     window->source->name, (unsigned long long)window->number + 1, here, before);
 }
 
-enum window_step window_fail_long(const struct window *window, size_t line, struct error *error)
+static bool fail_long(const struct window *window, size_t line, struct error *error)
 {
-    error_set(error, ERROR_LIMIT, "%s: line %llu, at byte %llu, is longer than the limit of %zu bytes",
-              window->source->name, (unsigned long long)window->number + 1,
-              (unsigned long long)(window->offset + line), window->pool->line_limit);
-    return WINDOW_FAILED;
+    return error_set(error, ERROR_LIMIT, "%s: line %llu, at byte %llu, is longer than the limit of %zu bytes",
+                     window->source->name, (unsigned long long)window->number + 1,
+                     (unsigned long long)(window->offset + line), window->pool->line_limit);
 }
 
 static bool resize(struct window *window, size_t capacity, struct error *error)
@@ -130,29 +129,49 @@ static bool read_more(struct window *window, size_t next, struct error *error)
     return true;
 }
 
-bool window_fill(struct window *window, bool *more, struct error *error)
+/* Reads until there is a whole line behind the head, or the input ends. */
+static bool fill(struct window *window, bool *more, struct error *error)
 {
-    size_t searched = 0; /* bytes behind the head that are known to hold no '\n' */
     size_t head = window->number == 0 ? 0 : window->length + 1;
-    for (;;) {
-        if (!window->ended && !make_room(window, error))
+    while (!window->ended) {
+        if (!make_room(window, error))
             return false;
         size_t next = window->line + head;
+        size_t searched = window->filled; /* up to here there is no '\n' behind the head */
         window->run = next;
-        if (window->ended) {
-            *more = window->filled > next;
-            return true;
-        }
-        searched = window->filled - next;
         if (!read_more(window, next, error))
             return false;
-        if (memchr(window->data + next + searched, '\n', window->filled - next - searched) != NULL) {
-            *more = true;
-            return true;
-        }
-        if (window->filled - next > window->pool->line_limit) {
-            window_fail_long(window, next, error);
-            return false;
-        }
+        if (memchr(window->data + searched, '\n', window->filled - searched) != NULL)
+            break;
+        if (window->filled - next > window->pool->line_limit)
+            return fail_long(window, next, error);
     }
+    *more = window->filled > window->line + head;
+    return true;
+}
+
+bool window_next(struct window *window, uint64_t *code, struct error *error)
+{
+    size_t head = window->number == 0 ? 0 : window->length + 1;
+    size_t next = window->line + head;
+    bool more = next < window->filled && memchr(window->data + next, '\n', window->filled - next) != NULL;
+    if (!more && !fill(window, &more, error))
+        return false;
+    if (!more) {
+        window_clear(window);
+        *code = CODE_END;
+        return true;
+    }
+    const char *data = window->data;
+    next = window->line + head;
+    size_t length = (size_t)((const char *)memchr(data + next, '\n', window->filled - next) - (data + next));
+    if (length > window->pool->line_limit)
+        return fail_long(window, next, error);
+    if (!code_against(data + window->line, window->length, data + next, length, code))
+        return fail_unsorted(window, next, length, error);
+    window->line = next;
+    window->length = length;
+    window->number++;
+    window_look_ahead(window);
+    return true;
 }
