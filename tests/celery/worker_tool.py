@@ -56,9 +56,9 @@ def publish(broker_url, body, queue="celery", **properties):
 
 
 def depth(rabbitmq, vhost, queue="celery"):
-    """Messages in a queue, ready and unacknowledged, as the broker counts them this moment."""
+    """Messages in a queue, ready and unacknowledged; -1 while the broker has not counted them yet. 0: there is no queue."""
     found = rabbitmq.queue(queue, vhost)
-    return found["messages"] if found else 0
+    return found.get("messages", -1) if found else 0
 
 
 def wait_until_empty(rabbitmq, vhost, queue="celery", timeout=120):

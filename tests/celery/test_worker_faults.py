@@ -1,0 +1,120 @@
+"""A broker or a Redis that goes away stops nothing but time: what ran goes on, what was held comes again, nothing runs twice
+and nothing is lost."""
+
+import os
+import pathlib
+import signal
+
+import pytest
+
+from dev.servers.process import wait_for
+from tests.celery.test_broker_faults import rabbitmqctl
+from tests.celery.worker_tool import depth
+
+TIMEOUT = 180
+QUICK = {"CELERY_BROKER_RETRY_FIRST": "0.2", "CELERY_BROKER_RETRY_STEP": "0.2", "CELERY_BROKER_RETRY_MOST": "1"}
+
+
+@pytest.fixture
+def own(own_rabbitmq, redis_url):
+    """A broker of the test's own, a client on it, and a way to start workers on it."""
+    from tests.harness.workers import celery_app
+    server = own_rabbitmq()
+    client = celery_app(server.url, redis_url)
+    yield server, client
+    client.close()
+
+
+def lines(path):
+    path = pathlib.Path(path)
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def settled(server):
+    wait_for(lambda: depth(server, "/") == 0, "everything is acknowledged", TIMEOUT)
+
+
+def test_a_broker_s_restart_loses_nothing_and_runs_nothing_twice(own, worker, tmp_path):
+    server, app = own
+    one = worker("--concurrency", 3, "--prefetch-multiplier", 8, broker=server.url, env=QUICK)
+    runs = str(tmp_path / "runs")
+    long = [app.send_task("demo.append_late", (runs, f"late {number}", 4)) for number in range(3)]
+    wait_for(lambda: len(lines(runs)) == 3, "three run", TIMEOUT)
+    short = [app.send_task("demo.append", (runs, f"short {number}")) for number in range(50)]
+    waiting = [app.send_task("demo.append", (runs, f"eta {number}"), countdown=3) for number in range(10)]
+    server.restart()
+    for result in long + short + waiting:
+        result.get(timeout=TIMEOUT)
+    assert sorted(lines(runs)) == sorted([f"late {number}" for number in range(3)] +
+                                         [f"short {number}" for number in range(50)] +
+                                         [f"eta {number}" for number in range(10)])
+    settled(server)
+    assert one.process.is_running()
+
+
+def test_a_run_that_outlives_its_delivery_is_adopted(own_rabbitmq, redis_url, worker, tmp_path):
+    """RabbitMQ closes the channel of a consumer that holds a message for too long, and delivers the message again."""
+    from tests.harness.workers import celery_app
+    server = own_rabbitmq(consumer_timeout=5000)
+    rabbitmqctl(server, "eval", "application:set_env(rabbit, channel_tick_interval, 1000).")  # looked at once a minute else
+    app = celery_app(server.url, redis_url)
+    worker("--concurrency", 2, "--loglevel", "INFO", broker=server.url, env=QUICK)
+    runs = str(tmp_path / "runs")
+    result = app.send_task("demo.append_late", (runs, "once", 20))
+    assert result.get(timeout=TIMEOUT) == "once"
+    settled(server)
+    assert lines(runs) == ["once"]
+    assert app.send_task("demo.add", (1, 2)).get(timeout=TIMEOUT) == 3
+    app.close()
+
+
+def test_redis_may_be_away_while_tasks_end(own_redis, broker_url, worker, tmp_path):
+    from tests.harness.workers import celery_app
+    server = own_redis()
+    app = celery_app(broker_url, server.url)
+    one = worker("--concurrency", 2, backend=server.url)
+    runs = str(tmp_path / "runs")
+    results = [app.send_task("demo.append_late", (runs, f"{number}", 1)) for number in range(4)]
+    wait_for(lambda: len(lines(runs)) >= 1, "one runs", TIMEOUT)
+    server.stop()
+    wait_for(lambda: len(lines(runs)) >= 2, "two have begun", TIMEOUT)
+    server.start()
+    fresh = celery_app(broker_url, server.url)
+    for number, result in enumerate(results):
+        assert fresh.AsyncResult(result.id).get(timeout=TIMEOUT) == f"{number}"
+    assert sorted(lines(runs)) == ["0", "1", "2", "3"]
+    assert one.process.is_running()
+    fresh.close()
+    app.close()
+
+
+def test_states_that_the_parent_stores_wait_for_redis(own_redis, broker_url, worker):
+    from tests.harness.workers import celery_app
+    server = own_redis()
+    app = celery_app(broker_url, server.url)
+    one = worker("--concurrency", 1, backend=server.url)
+    assert app.send_task("demo.add", (1, 2)).get(timeout=TIMEOUT) == 3
+    server.stop()
+    sender = celery_app(broker_url, None)  # one that does not ask Redis itself
+    unknown = sender.send_task("demo.no_such_task").id
+    expired = sender.send_task("demo.add", (1, 1), headers={"expires": "2020-01-01T00:00:00+00:00"}).id
+    wait_for(lambda: "Received unregistered task" in one.log(), "it is received", TIMEOUT)
+    server.start()
+    fresh = celery_app(broker_url, server.url)
+    for uuid, state in ((unknown, "FAILURE"), (expired, "REVOKED")):
+        wait_for(lambda: fresh.AsyncResult(uuid).state == state, f"{uuid} is stored as {state}", TIMEOUT)
+    for client in (fresh, sender, app):
+        client.close()
+
+
+def test_a_hung_broker_does_not_keep_the_worker_from_its_time_limits(own, worker, redis_url):
+    server, app = own
+    worker("--concurrency", 1, broker=server.url, env=QUICK)
+    result = app.send_task("demo.sleep", (600,), time_limit=4)
+    wait_for(lambda: depth(server, "/") == 0, "it has begun", TIMEOUT)
+    os.killpg(server.process.pid, signal.SIGSTOP)
+    try:
+        wait_for(lambda: result.state == "FAILURE", "the time limit is kept while the broker hangs", TIMEOUT)
+    finally:
+        os.killpg(server.process.pid, signal.SIGCONT)
+    assert app.send_task("demo.add", (1, 2)).get(timeout=TIMEOUT) == 3

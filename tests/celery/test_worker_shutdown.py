@@ -1,0 +1,131 @@
+"""The worker stops as it is told: warm it finishes what runs and gives back the rest, cold it gives back what it can."""
+
+import os
+import pathlib
+import signal
+import subprocess
+
+import pytest
+
+from dev.servers.process import wait_for
+from tests.celery.worker_tool import wait_until_empty
+from tests.harness.programs import environment, program
+
+TIMEOUT = 120
+
+
+def lines(path):
+    path = pathlib.Path(path)
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def started(path, count=1):
+    """Until so many runs of demo.append have begun."""
+    wait_for(lambda: len(lines(path)) >= count, f"{count} runs have begun", TIMEOUT)
+
+
+@pytest.mark.parametrize("task", ["demo.append", "demo.append_late"])
+def test_a_warm_shutdown_finishes_what_runs(task, worker, app, rabbitmq, vhost, tmp_path):
+    one = worker("--concurrency", 1)
+    runs = str(tmp_path / "runs")
+    result = app.send_task(task, (runs, "done", 3))
+    started(runs)
+    assert one.finish() == 0
+    assert result.get(timeout=TIMEOUT) == "done"
+    wait_until_empty(rabbitmq, vhost)
+    assert lines(runs) == ["done"]
+
+
+def test_a_warm_shutdown_gives_back_what_has_not_begun(worker, app, tmp_path):
+    one = worker("--concurrency", 1, "--prefetch-multiplier", 8)
+    runs = str(tmp_path / "runs")
+    results = [app.send_task("demo.append", (runs, f"{number}", 3)) for number in range(5)]
+    later = app.send_task("demo.add", (1, 2), countdown=1)
+    started(runs)
+    assert one.finish() == 0
+    begun = len(lines(runs))
+    assert begun < 5
+    worker("--concurrency", 5)
+    assert sorted(result.get(timeout=TIMEOUT) for result in results) == ["0", "1", "2", "3", "4"]
+    assert later.get(timeout=TIMEOUT) == 3
+    assert len(lines(runs)) == 5
+
+
+def test_a_second_term_changes_nothing(worker, app, tmp_path):
+    one = worker("--concurrency", 1)
+    runs = str(tmp_path / "runs")
+    result = app.send_task("demo.append", (runs, "done", 3))
+    started(runs)
+    one.process.send_signal(signal.SIGTERM)
+    one.process.send_signal(signal.SIGTERM)
+    assert one.finish() == 0
+    assert result.get(timeout=TIMEOUT) == "done"
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGQUIT], [signal.SIGINT, signal.SIGINT], [signal.SIGTERM, signal.SIGQUIT]])
+def test_a_cold_shutdown_gives_back_late_acknowledged_tasks(signals, worker, app, tmp_path):
+    one = worker("--concurrency", 1)
+    runs = str(tmp_path / "runs")
+    result = app.send_task("demo.append_late", (runs, "done", 600))
+    started(runs)
+    for number in signals[:-1]:
+        one.process.send_signal(number)
+        wait_for(lambda: "Warm shutdown" in one.log(), "the warm shutdown has begun", TIMEOUT)
+    assert one.finish(number=signals[-1], codes=(1,)) == 1
+    assert not result.ready()
+    second = worker("--concurrency", 1)
+    started(runs, 2)
+    second.kill()
+
+
+def test_a_soft_shutdown_lets_tasks_end_that_can(worker, app, tmp_path):
+    one = worker("--soft-shutdown-timeout", 60)
+    runs = str(tmp_path / "runs")
+    result = app.send_task("demo.append_late", (runs, "done", 2))
+    started(runs)
+    assert one.finish(number=signal.SIGQUIT, codes=(1,)) == 1
+    assert result.get(timeout=TIMEOUT) == "done"
+    assert lines(runs) == ["done"]
+
+
+def test_no_process_is_left_of_a_killed_worker(worker, app, tmp_path):
+    one = worker("--concurrency", 2)
+    pids = [app.send_task("demo.pid").get(timeout=TIMEOUT) for _ in range(4)]
+    os.kill(one.pid, signal.SIGKILL)
+    one.process.wait()
+
+    def gone(pid):
+        try:
+            return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        except FileNotFoundError:
+            return True
+
+    wait_for(lambda: all(gone(pid) for pid in pids), "all children are gone", TIMEOUT)
+
+
+def test_a_pid_file_is_written_kept_and_removed(worker, tmp_path, broker_url, redis_url):
+    path = tmp_path / "worker.pid"
+    one = worker("--pidfile", path)
+    assert int(path.read_text()) == one.pid
+    second = subprocess.run([program("tasks-worker"), "--pidfile", str(path)], capture_output=True, text=True, timeout=120,
+                            env=environment(CELERY_BROKER_URL=broker_url, CELERY_RESULT_BACKEND=redis_url), check=False)
+    assert second.returncode == 1 and str(path) in second.stderr
+    one.finish()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("words, code, said", [
+    (["--help"], 0, "--concurrency"), (["--version"], 0, "1.0"), (["--no-such-option"], 2, "--no-such-option"),
+    (["--concurrency", "many"], 2, "--concurrency"), (["--broker", "http://x"], 2, "--broker")])
+def test_the_command_line_answers(words, code, said):
+    ended = subprocess.run([program("tasks-worker"), *words], capture_output=True, text=True, timeout=120,
+                           env=environment(), check=False)
+    assert ended.returncode == code
+    assert said in ended.stdout + ended.stderr
+
+
+def test_the_banner_names_queues_and_tasks_and_no_password(worker, broker_url):
+    one = worker("--loglevel", "INFO", "--queues", "one,two")
+    log = one.log()
+    assert "[queues]" in log and "exchange=one(direct) key=one" in log and ". demo.add" in log
+    assert "guest:guest" not in log
