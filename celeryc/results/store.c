@@ -108,8 +108,9 @@ static void pool_return(struct celery_store *store, struct pooled *pooled)
     pthread_mutex_unlock(&store->mutex);
 }
 
-/* One command, twice where a kept connection turns out to be dead: then *repeated is true, and the first may
- * have been done. False with the reason; `command` is to be cleared in any case. */
+/* One command, twice where a kept connection turns out to be dead, unless `repeated` is NULL: then *repeated
+ * is true, and the first may have been done. False with the reason; `command` is to be cleared in any case.
+ */
 static bool run(struct celery_store *store, struct redis_command *command, double timeout, bool *repeated,
                 struct error *error)
 {
@@ -120,8 +121,10 @@ static bool run(struct celery_store *store, struct redis_command *command, doubl
         return false;
     bool kept = pooled->connection.context != NULL;
     bool answered = redis_attempt(&pooled->connection, &command, 1, deadline, &fault);
-    *repeated = !answered && kept && fault.code == ERROR_UNAVAILABLE;
-    if (*repeated)
+    bool again = repeated != NULL && !answered && kept && fault.code == ERROR_UNAVAILABLE;
+    if (repeated != NULL)
+        *repeated = again;
+    if (again)
         answered = redis_attempt(&pooled->connection, &command, 1, deadline, &fault);
     pool_return(store, pooled);
     if (!answered)
@@ -248,6 +251,33 @@ bool celery_store_set_if_absent(struct celery_store *store, const char *key, con
     /* What a repeated command finds there may be what its first sending left. */
     if (done && repeated && !*stored)
         done = holds(store, key, value, size, stored, timeout, error);
+    return done;
+}
+
+bool celery_store_push(struct celery_store *store, const char *key, const void *value, size_t size,
+                       double timeout, struct error *error)
+{
+    struct redis_command command;
+    redis_command_init(&command, NULL);
+    redis_command_add_text(&command, "RPUSH");
+    redis_command_add_text(&command, key);
+    redis_command_add(&command, value, size);
+    bool done = run(store, &command, timeout, NULL, error);
+    redis_command_clear(&command);
+    return done;
+}
+
+bool celery_store_increment(struct celery_store *store, const char *key, long long *number, double timeout,
+                            struct error *error)
+{
+    struct redis_command command;
+    redis_command_init(&command, NULL);
+    redis_command_add_text(&command, "INCR");
+    redis_command_add_text(&command, key);
+    bool done = run(store, &command, timeout, NULL, error);
+    if (done && number != NULL)
+        *number = command.reply->integer;
+    redis_command_clear(&command);
     return done;
 }
 

@@ -1,6 +1,6 @@
--- Stores a task's state and tells who waits for it, unless the task has succeeded already: what succeeded once stays so,
--- whatever a duplicate delivery or a lost worker's parent says later (celery/backends/base.py _store_result; there it is a
--- read followed by a write, here nothing comes between).
+-- Stores a task's state and tells who waits for it, unless the task has succeeded already: what succeeded
+-- once stays so, whatever a duplicate delivery or a lost worker's parent says later (celery/backends/base.py
+-- _store_result; there it is a read followed by a write, here nothing comes between).
 -- KEYS[1] the key, which is also the channel; ARGV[1] the text; ARGV[2] seconds to live, 0 for ever.
 -- Returns 1 when stored, 0 when kept.
 local succeeded = '{"status": "SUCCESS"'

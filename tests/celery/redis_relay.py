@@ -5,8 +5,8 @@ import threading
 
 
 class RedisRelay:
-    """`plan`: what the first connections meet, in order: bytes are answered instead of Redis; a number lets that many
-    bytes of Redis's answers through and cuts the connection; None passes all. Listens on a port or a path."""
+    """`plan`: what the first connections meet, in order: bytes are answered instead of Redis; a number lets
+    that many bytes of Redis's answers through and cuts the connection; None passes all. On a port or path."""
 
     def __init__(self, port, plan=(), path=None):
         self.target, self.plan, self.met = port, list(plan), 0

@@ -29,7 +29,6 @@ struct tool {
         char *id;
         struct lease *lease;
     } leases[LEASES];
-    double slowest; /* seconds in one call that may not wait */
     bool quit;
 };
 
@@ -84,12 +83,6 @@ static double deadline_of(const json_t *request)
 {
     double seconds = number_of(request, "deadline");
     return seconds > 0 ? clock_monotonic() + seconds : 0;
-}
-
-static void note_time(struct tool *tool, double since)
-{
-    double took = clock_monotonic() - since;
-    tool->slowest = took > tool->slowest ? took : tool->slowest;
 }
 
 /* ---- what may wait ---- */
@@ -218,9 +211,7 @@ static void do_async(struct tool *tool, json_t *request)
     struct error error;
     meta_of(request, &meta);
     char *id = strdup(meta.task_id);
-    double since = clock_monotonic();
     bool taken = backend_async_store(tool->async, &meta, deadline_of(request), stored, id, &error);
-    note_time(tool, since);
     if (taken)
         return;
     say(json_pack("{s:s, s:s, s:s}", "failed", id, "code", error_code_name(error.code), "message",
@@ -261,11 +252,10 @@ static void do_release(struct tool *tool, json_t *request)
     }
 }
 
-static void do_slowest(struct tool *tool, json_t *request)
+static void do_held(struct tool *tool, json_t *request)
 {
     (void)request;
-    say(json_pack("{s:f, s:I}", "slowest", tool->slowest, "held",
-                  (json_int_t)backend_async_held(tool->async)));
+    say(json_pack("{s:I}", "held", (json_int_t)backend_async_held(tool->async)));
 }
 
 static void do_quit(struct tool *tool, json_t *request)
@@ -284,9 +274,9 @@ static const struct {
     const char *name;
     void (*run)(struct tool *tool, json_t *request);
 } requests[] = {
-    {"store", do_store},     {"queue", do_queue}, {"flush", do_flush}, {"get", do_get},
-    {"key", do_key},         {"async", do_async}, {"lease", do_lease}, {"release", do_release},
-    {"slowest", do_slowest}, {"quit", do_quit},   {"race", do_race},
+    {"store", do_store}, {"queue", do_queue}, {"flush", do_flush}, {"get", do_get},
+    {"key", do_key},     {"async", do_async}, {"lease", do_lease}, {"release", do_release},
+    {"held", do_held},   {"quit", do_quit},   {"race", do_race},
 };
 
 static void run_line(struct tool *tool, const char *line)
@@ -311,11 +301,8 @@ static void run_loop(struct tool *tool)
                                 {.fd = backend_async_fd(tool->async), .events = POLLIN}};
         if (poll(fds, 2, -1) < 0)
             continue;
-        if (fds[1].revents != 0) {
-            double since = clock_monotonic();
+        if (fds[1].revents != 0)
             backend_async_turn(tool->async);
-            note_time(tool, since);
-        }
         if (fds[0].revents == 0)
             continue;
         if (getline(&line, &room, stdin) < 0) {

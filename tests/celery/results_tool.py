@@ -16,8 +16,8 @@ class ResultsTool:
 
     def __init__(self, url, folder, name="results-tool", **changes):
         self.log = open(folder / f"{name}-{id(self)}.log", "w+b")
-        self.process = subprocess.Popen([program("results-tool"), url], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=self.log, env=environment(**changes))
+        self.process = subprocess.Popen([program("results-tool"), url], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=self.log, env=environment(**changes))
         self.answers, self.put_aside = queue.Queue(), []
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -44,7 +44,8 @@ class ResultsTool:
             try:
                 answer = self.answers.get(timeout=WAIT)
             except queue.Empty:
-                raise AssertionError(f"no answer with {having or fields}; got {self.put_aside}; log: {self.text()}") from None
+                raise AssertionError(f"no answer with {having or fields}; got {self.put_aside}\n"
+                                     f"{self.text()}") from None
             if fits(answer):
                 return answer
             self.put_aside.append(answer)
