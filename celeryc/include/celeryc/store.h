@@ -53,6 +53,15 @@ bool celery_store_set(struct celery_store *store, const char *key, const void *v
 bool celery_store_set_if_absent(struct celery_store *store, const char *key, const void *value, size_t size,
                                 double expires, bool *stored, double timeout, struct error *error);
 
+/* Appends one to the list at `key`, which is made where there is none (RPUSH). */
+bool celery_store_push(struct celery_store *store, const char *key, const void *value, size_t size,
+                       double timeout, struct error *error);
+
+/* Adds one to the number at `key`, 0 where there is none (INCR); `*number`, unless NULL, is what it is then.
+ * This and celery_store_push() are never tried a second time, lest they be done twice. */
+bool celery_store_increment(struct celery_store *store, const char *key, long long *number, double timeout,
+                            struct error *error);
+
 /* Removes one; it need not be there. */
 bool celery_store_delete(struct celery_store *store, const char *key, double timeout, struct error *error);
 
