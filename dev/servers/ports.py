@@ -20,15 +20,27 @@ def port_is_taken(port, host="127.0.0.1"):
     return False
 
 
-_given = set()
+_reserved = []  # sockets that are kept open, see free_port
 _random = random.Random(os.getpid() * 7919 + int.from_bytes(os.urandom(4), "big"))
 
 
+def _reserve(port):
+    """Takes a name in the kernel's abstract namespace, which is free again when this process ends."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0logmerge-port-{port}")
+    except OSError:
+        name.close()
+        return False
+    _reserved.append(name)
+    return True
+
+
 def free_port():
-    """A port of this machine that nobody listens on and that this process has not given out before."""
+    """A port of this machine that nobody listens on, and that neither this process nor another one that uses this
+    function has given out: servers that start beside each other bind theirs some seconds later."""
     for _ in range(1000):
         port = _random.randint(FIRST, LAST)
-        if port not in _given and not port_is_taken(port):
-            _given.add(port)
+        if _reserve(port) and not port_is_taken(port):
             return port
     raise OSError(f"no free port from {FIRST} to {LAST}")

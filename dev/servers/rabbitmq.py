@@ -49,6 +49,8 @@ class RabbitMQ:
             "RABBITMQ_ENABLED_PLUGINS_FILE": f"{folder}/plugins", "RABBITMQ_DIST_PORT": str(self.distribution_port),
             "ERL_EPMD_PORT": str(self.epmd_port), "ERL_EPMD_ADDRESS": "127.0.0.1",
             "RABBITMQ_LOGS": "-",
+            # The script becomes the Erlang VM instead of staying its parent, so that what ends the one ends the other.
+            "RUNNING_UNDER_SYSTEMD": "true",
             # Idle schedulers sleep at once instead of spinning: the machine has two cores for everything.
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none",
         }

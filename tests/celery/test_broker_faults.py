@@ -72,7 +72,7 @@ def states(group):
 
 
 def pause(server):
-    """Stops the whole node (Erlang's VM is a child of the script) as a hung machine would be."""
+    """Stops the whole node as a hung machine would be."""
     os.killpg(server.process.pid, signal.SIGSTOP)
     wait_for(lambda: states(server.process.pid) <= {"T", "Z"}, "the node to stand still")
 
