@@ -58,8 +58,8 @@ bool s3_multipart_begin(struct s3_client *client, const char *bucket, const char
 bool s3_multipart_create(struct s3_client *client, const char *bucket, const char *key,
                          const char *content_type, char upload_id[S3_UPLOAD_ID_SIZE], struct error *error)
 {
-    bool checksums;
-    return s3_multipart_begin(client, bucket, key, content_type, upload_id, &checksums, error);
+    bool checksums = false;
+    return create(client, bucket, key, content_type, upload_id, &checksums, error);
 }
 
 /* ---- parts ---- */
@@ -96,7 +96,6 @@ bool s3_multipart_put(struct s3_client *client, const char *bucket, const char *
     s3_part_prepare(&request, upload_id, number, text);
     request.body = data;
     request.body_size = size;
-    request.checksum = true;
     bool ok = s3_request_run(client, &request, error) && s3_part_read(&request, number, part, error);
     s3_request_clear(&request);
     return ok;

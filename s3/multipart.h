@@ -16,6 +16,8 @@ struct s3_part {
     char crc32c[12]; /* base64, "" when the server gave none */
 };
 
+/* Begins one whose parts have no checksums of their own, since some may be copies, of which not all servers
+ * make them. */
 bool s3_multipart_create(struct s3_client *client, const char *bucket, const char *key,
                          const char *content_type, char upload_id[S3_UPLOAD_ID_SIZE], struct error *error);
 
@@ -35,7 +37,8 @@ bool s3_multipart_parts(struct s3_client *client, const char *bucket, const char
                         struct s3_part **parts, size_t *count, struct error *error);
 
 /* Makes the object of these parts, in rising order of their numbers. ERROR_NOT_FOUND when there is no such
- * upload (any more). */
+ * upload (any more); but when the object is there with that size and number of parts, the answer to an
+ * earlier attempt was lost, and it has succeeded. */
 bool s3_multipart_complete(struct s3_client *client, const char *bucket, const char *key,
                            const char *upload_id, const struct s3_part *parts, size_t count,
                            struct s3_version *version, struct error *error);

@@ -8,7 +8,8 @@
 #define S3_PART_TEXT 12
 #define S3_PART_ABORT_TIME 10.0 /* seconds */
 
-/* s3_multipart_create(); *checksums: whether the server compares CRC-32C of the parts. */
+/* s3_multipart_create() for parts with CRC-32C; *checksums: whether the server knows it, and wants it with
+ * each. */
 bool s3_multipart_begin(struct s3_client *client, const char *bucket, const char *key,
                         const char *content_type, char upload_id[S3_UPLOAD_ID_SIZE], bool *checksums,
                         struct error *error);

@@ -27,8 +27,8 @@ def starts_of(requests):
 # ---- what passes by itself ----
 
 PASSING = {"busy": BUSY, "internal": answer(500, "InternalError"), "gateway": answer(502),
-           "late": answer(504), "many": answer(429), "timeout": answer(400, "RequestTimeout"), "dropped": drop(),
-           "lost": lose_answer()}
+           "late": answer(504), "many": answer(429), "timeout": answer(400, "RequestTimeout"),
+           "dropped": drop(), "lost": lose_answer()}
 COMMANDS = [["list"], ["head", "key"], ["get", "key"], ["upload", "new"], ["delete", "key"]]
 
 
