@@ -8,6 +8,7 @@
 #include <amqp_ssl_socket.h>
 #include <amqp_tcp_socket.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,6 +90,8 @@ static bool connect_plain(struct connection *connection, const struct url *url, 
 static bool connect_tls(struct connection *connection, const struct url *url, struct error *error)
 {
     const char *file = connection->options.ca_file;
+    /* A thread that was left alone in a handshake must not find OpenSSL cleaned up when the process ends. */
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
     amqp_socket_t *socket = amqp_ssl_socket_new(connection->state);
     if (socket == NULL)
         return error_set(error, ERROR_MEMORY, "no memory for a socket");

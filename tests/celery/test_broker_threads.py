@@ -1,5 +1,6 @@
 """celeryc's consumer and publisher against a real RabbitMQ: what they promise while all is well."""
 
+import socket
 import time
 
 import amqp
@@ -436,3 +437,13 @@ def test_a_publisher_that_is_stopped_says_so_for_what_it_holds(tool):
     one.publish(1, "q")
     one.finish(timeout=0.2)
     assert one.wait_outcomes([1]) == {"1": "stopped"}
+
+
+@pytest.mark.parametrize("scheme", ["amqp", "amqps"])
+def test_stopping_while_a_connection_is_opened_to_somebody_who_says_nothing(tool, scheme):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        one = tool(f"{scheme}://guest:guest@127.0.0.1:{silent.getsockname()[1]}/", connect_timeout=100)
+        one.publish(1, "q")
+        silent.accept()
+        one.finish(timeout=0.2)
+        assert one.wait_outcomes([1]) == {"1": "stopped"}
