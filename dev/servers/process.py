@@ -33,10 +33,14 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _die_with_parent():
-    """In the new process: a group of its own, and an end when the program that started it ends, however that ends."""
-    os.setsid()
+def die_with_parent():
+    """In the new process: an end when the program that started it ends, however that ends."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _session_that_dies_with_parent():
+    os.setsid()
+    die_with_parent()
 
 
 class Process:
@@ -55,7 +59,7 @@ class Process:
         with open(self.log_path, "ab") as log:
             self.popen = subprocess.Popen(
                 self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env, cwd=self.cwd,
-                preexec_fn=os.setsid if self.stay else _die_with_parent)
+                preexec_fn=os.setsid if self.stay else _session_that_dies_with_parent)
         if not self.stay:
             atexit.register(self.kill)
         return self

@@ -48,6 +48,7 @@ class RabbitMQ:
             "RABBITMQ_ADVANCED_CONFIG_FILE": f"{folder}/advanced", "RABBITMQ_CONF_ENV_FILE": f"{folder}/none",
             "RABBITMQ_ENABLED_PLUGINS_FILE": f"{folder}/plugins", "RABBITMQ_DIST_PORT": str(self.distribution_port),
             "ERL_EPMD_PORT": str(self.epmd_port), "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_CRASH_DUMP": f"{folder}/erl_crash.dump",
             "RABBITMQ_LOGS": "-",
             # The script becomes the Erlang VM instead of staying its parent, so that what ends the one ends the other.
             "RUNNING_UNDER_SYSTEMD": "true",

@@ -4,7 +4,7 @@ Without arguments: the unit tests, then the black-box tests in two lanes beside 
 own), then by themselves those marked `alone`. What failed beside others is run a second time by itself; it is counted by
 that, and named in the summary, so that a test that fails now and then is seen and mended.
 With arguments only these: `tests/run tests/api`, `tests/run tests/celery -k retry`, `tests/run unit/clock`.
-The last line is `N passed, N failed`, with the skipped ones where there are any. Logs: .state/tests/."""
+The last line is `N passed, N failed`; what was skipped is named before it. Logs: .state/tests/."""
 
 import os
 import pathlib
@@ -15,11 +15,12 @@ import threading
 import time
 import xml.etree.ElementTree
 
+from dev.servers.process import die_with_parent
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LOGS = ROOT / ".state" / "tests"
 BUILD = os.environ.get("TEST_BUILD", str(ROOT / "build-test"))
-LANES = {"celery": ["tests/celery"], "service": ["tests/api", "tests/worker", "tests/s3", "tests/merge", "tests/demo",
-                                               "tests/log_generator", "tests/dev", "tests/docs", "tests/fuzz"]}
+APART = {"bench", "compose"}  # folders with a run of their own
 _printing = threading.Lock()
 
 
@@ -45,7 +46,7 @@ def unit_tests(names=()):
     LOGS.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
     run = subprocess.run(["meson", "test", "-C", BUILD, "--print-errorlogs", "--timeout-multiplier", "10", *names],
-                         text=True, capture_output=True, env=environment, check=False)
+                         text=True, errors="replace", capture_output=True, env=environment, check=False)
     outcome = Outcome()
     for name, result in re.findall(r"^\s*\d+/\d+ (.+?)\s{1,}(OK|FAIL|TIMEOUT|ERROR|SKIP)\b", run.stdout, re.M):
         if result == "OK":
@@ -65,8 +66,9 @@ def unit_tests(names=()):
 def read_report(path):
     outcome = Outcome()
     for case in xml.etree.ElementTree.parse(path).getroot().iter("testcase"):
-        node = case.get("file", "") or case.get("classname", "").replace(".", "/") + ".py"
-        node = f"{node}::{case.get('name')}"
+        file = case.get("file", "")
+        classes = case.get("classname", "").removeprefix(file.removesuffix(".py").replace("/", ".")).split(".")
+        node = "::".join([file, *filter(None, classes), case.get("name")])
         skipped = case.find("skipped")
         if case.find("failure") is not None or case.find("error") is not None:
             if node not in outcome.failed:
@@ -83,10 +85,10 @@ def pytest_run(lane, arguments):
     LOGS.mkdir(parents=True, exist_ok=True)
     report = LOGS / f"{lane}.xml"
     report.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-v", f"--junitxml={report}", "-o", "junit_family=xunit1", *arguments]
+    command = [sys.executable, "-m", "pytest", "-vv", f"--junitxml={report}", "-o", "junit_family=xunit1", *arguments]
     with open(LOGS / f"{lane}.log", "w", encoding="utf-8") as log:
         process = subprocess.Popen(command, cwd=ROOT, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, errors="replace")
+                                   stderr=subprocess.STDOUT, errors="replace", preexec_fn=die_with_parent)
         for line in process.stdout:
             log.write(line)
             with _printing:
@@ -103,37 +105,47 @@ def pytest_run(lane, arguments):
     return outcome
 
 
-def existing(paths):
-    return [path for path in paths if (ROOT / path).exists()]
+def lanes():
+    """The folders with black-box tests, in two groups that take about as long."""
+    folders = sorted({f"tests/{path.relative_to(ROOT / 'tests').parts[0]}" for path in ROOT.glob("tests/*/**/test_*.py")})
+    folders = [folder for folder in folders if folder.partition("/")[2] not in APART]
+    return {"celery": [folder for folder in folders if folder == "tests/celery"],
+            "service": [folder for folder in folders if folder != "tests/celery"]}
 
 
-def in_lanes():
-    """The lanes beside each other."""
-    outcomes, threads = {}, []
-    for lane, paths in LANES.items():
-        def work(lane=lane, paths=existing(paths)):
-            outcomes[lane] = pytest_run(lane, ["-m", "not alone", *paths])
-        thread = threading.Thread(target=work)
-        thread.start()
-        threads.append(thread)
+def beside_each_other(groups):
+    """One pytest process per group, all at once."""
+    outcomes, threads = [], []
+    for lane, folders in groups.items():
+        def work(lane=lane, folders=folders):
+            outcomes.append(pytest_run(lane, ["-m", "not alone", *folders]))
+        threads.append(threading.Thread(target=work))
+        threads[-1].start()
     for thread in threads:
         thread.join()
-    return list(outcomes.values())
+    return outcomes
+
+
+def once_more(node, number):
+    """Runs a test by itself; whether it passed."""
+    if node.startswith("unit/"):
+        second = unit_tests([node[5:]])
+    else:
+        second = pytest_run(f"second-{number}", [node])
+    return second.passed > 0 and not second.failed
 
 
 def everything():
-    total, again = Outcome(), []
+    total, again, groups = Outcome(), [], lanes()
     total.add(unit_tests())
-    for outcome in in_lanes():
+    for outcome in beside_each_other(groups):
         total.add(outcome)
-    folders = [path for paths in LANES.values() for path in existing(paths)]
-    total.add(pytest_run("alone", ["-m", "alone", *folders]))
-    selected = [node for node in total.failed if "::" in node]
+    total.add(pytest_run("alone", ["-m", "alone", *(folder for folders in groups.values() for folder in folders)]))
+    selected = [node for node in total.failed if "::" in node or node.startswith("unit/")]
     if selected and len(selected) <= 20:
         say(f"\n{len(selected)} failed; once more, by itself each: {', '.join(selected)}")
         for number, node in enumerate(selected):
-            second = pytest_run(f"second-{number}", [node])
-            if second.passed and not second.failed:
+            if once_more(node, number):
                 total.failed.remove(node)
                 total.passed += 1
                 again.append(node)
@@ -149,8 +161,7 @@ def report(total, again, began):
     for node in total.failed:
         say(f"FAILED: {node}")
     say(f"in {time.monotonic() - began:.0f} s")
-    skipped = f", {len(total.skipped)} skipped" if total.skipped else ""
-    say(f"{total.passed} passed, {len(total.failed)} failed{skipped}")
+    say(f"{total.passed} passed, {len(total.failed)} failed")
     return 1 if total.failed or total.passed == 0 else 0
 
 
