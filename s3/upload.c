@@ -243,6 +243,8 @@ static bool begin_part(struct s3_upload *upload, struct error *error)
     }
     (void)pthread_mutex_unlock(&upload->mutex);
     size_t size = s3_part_plan_size(&upload->plan, upload->parts_begun + 1);
+    if (slot == NULL)
+        (void)error_set(&reason, ERROR_LIMIT, "more parts in flight than there may be");
     if (slot == NULL || !make_room(slot, size, &reason))
         return fail(upload, &reason, error);
     slot->upload = upload;
