@@ -28,16 +28,23 @@ static void course_free(struct course *course)
     free(course);
 }
 
+static void tell(struct course *course)
+{
+    struct events *events = course->request->worker->events;
+    if (course->event == FATE_FAILED)
+        events_task_failed(events, course->request->id, course->exception, course->traceback);
+    else if (course->event == FATE_RETRIED)
+        events_task_retried(events, course->request->id, course->exception, course->traceback);
+    course->event = FATE_SILENT;
+}
+
 /* The last step. */
 static void finish(struct course *course)
 {
     struct request *request = course->request;
     struct worker *worker = request->worker;
     worker->storing--;
-    if (course->event == FATE_FAILED)
-        events_task_failed(worker->events, request->id, course->exception, course->traceback);
-    else if (course->event == FATE_RETRIED)
-        events_task_retried(worker->events, request->id, course->exception, course->traceback);
+    tell(course);
     settle(worker, request, course->how);
     course_free(course);
 }
@@ -102,10 +109,12 @@ static void publish(struct course *course)
 
 static void go_on(struct course *course)
 {
-    if (course->publishes)
-        publish(course);
-    else
+    if (!course->publishes) {
         finish(course);
+        return;
+    }
+    tell(course); /* before anybody can tell that he has received the next run */
+    publish(course);
 }
 
 static void on_stored(void *context, bool kept, const struct error *error)

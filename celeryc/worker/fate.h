@@ -1,6 +1,6 @@
 /* A fate: what is to happen when a request has ended and the parent has to see to it: a state stored, a
- * message published, the delivery settled, an event sent, in that order and each only when the one before is
- * done.
+ * message published, the delivery settled, in that order and each only when the one before is done; the event
+ * is told before the message is published.
  *
  * While one is under way the request is SETTLING. Nothing waits: the fate goes on from callbacks of the
  * asynchronous backend and of the publisher, on the loop's thread. */

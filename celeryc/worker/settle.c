@@ -30,7 +30,8 @@ static void tell_broker(struct worker *worker, struct request *request, enum set
     case SETTLE_REJECT:
     case SETTLE_REQUEUE:
         consumer_reject(worker->consumer, request->epoch, request->tag, how == SETTLE_REQUEUE);
-        events_task_rejected(worker->events, request->id, how == SETTLE_REQUEUE);
+        if (request->type != NULL) /* of an unknown task its failure is told, no more */
+            events_task_rejected(worker->events, request->id, how == SETTLE_REQUEUE);
         break;
     }
     request->acknowledged = true;

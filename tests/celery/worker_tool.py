@@ -21,11 +21,11 @@ class Monitor:
     def _run(self):
         with self.app.connection_for_read() as connection:
             receiver = celery.events.EventReceiver(connection, handlers={"*": self.events.append}, app=self.app)
-            with receiver.consumer_context() as (_, _, _):
+            with receiver.consumer_context() as (consuming, _, _):  # a clone of the connection
                 self.ready.set()
                 while not self.stopped.is_set():
                     try:
-                        connection.drain_events(timeout=0.2)
+                        consuming.drain_events(timeout=0.2)
                     except TimeoutError:
                         pass
 
