@@ -199,6 +199,7 @@ def test_events_are_switched_on_and_off(app, node):
         assert ready.wait(WAIT)
         assert ask(app, node, "disable_events") == {"ok": "task events already disabled"}
         app.send_task("demo.add", (1, 1)).get(timeout=WAIT)
+        until(app, node, "active", lambda tasks: tasks == [])  # its end has come to the parent, which would tell of it
         assert ask(app, node, "enable_events") == {"ok": "task events enabled"}
         assert ask(app, node, "enable_events") == {"ok": "task events already enabled"}
         seen = app.send_task("demo.add", (1, 1))

@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 
 from dev.demonstration.running import start_time
-from dev.servers import free_port
+from dev.servers import free_port, wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(1500)]
@@ -34,6 +34,10 @@ class DemoCommand:
         except FileNotFoundError:
             return []
 
+    def ask_flower(self, path):
+        with urllib.request.urlopen(f"http://localhost:{self.flower}/api/{path}", timeout=60) as answer:
+            return json.loads(answer.read())
+
 
 @pytest.fixture
 def demo(tmp_path):
@@ -51,12 +55,12 @@ def test_the_demo_merges_stays_up_works_twice_and_ends_without_a_trace(demo):
     assert first.returncode == 0, first.stdout + first.stderr
     assert "the sorted union of 15 files" in first.stdout
     assert f"http://localhost:{demo.api}" in first.stdout and "make stop" in first.stdout
-    with urllib.request.urlopen(f"http://localhost:{demo.flower}/api/workers?refresh=1", timeout=60) as answer:
-        workers = json.loads(answer.read())
-    assert workers, "Flower's HTTP API knows the worker"
-    with urllib.request.urlopen(f"http://localhost:{demo.flower}/api/tasks", timeout=60) as answer:
-        tasks = json.loads(answer.read())
-    assert [task["state"] for task in tasks.values()] == ["SUCCESS"], tasks
+    wait_for(lambda: demo.ask_flower("workers?refresh=1"), "Flower's HTTP API knows the worker", 120)
+
+    def the_merge_has_succeeded():  # events come some moments after the result
+        return [task["state"] for task in demo.ask_flower("tasks").values()] == ["SUCCESS"]
+
+    wait_for(the_merge_has_succeeded, "Flower's HTTP API knows one task, which succeeded", 120)
     second = demo("start")
     assert second.returncode == 0, second.stdout + second.stderr
     assert "already running" in second.stdout and "the sorted union of 15 files" in second.stdout

@@ -32,11 +32,11 @@ PASSING = {"busy": BUSY, "internal": answer(500, "InternalError"), "gateway": an
 COMMANDS = [["list"], ["head", "key"], ["get", "key"], ["upload", "new"], ["delete", "key"]]
 
 
-@pytest.mark.parametrize("fault", PASSING)
-@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
+# The answer to a HEAD has no body that could say that a 400 will pass.
+@pytest.mark.parametrize("words, fault", [(words, fault) for words in COMMANDS for fault in PASSING
+                                          if (fault, words[0]) != ("timeout", "head")],
+                         ids=lambda value: value if isinstance(value, str) else value[0])
 def test_a_passing_fault_is_waited_out(through, tool, proxy, bucket, fault, words):
-    if (fault, words[0]) == ("timeout", "head"):
-        pytest.skip("the answer to a HEAD has no body that could say that this 400 will pass")
     tool.ok("put", bucket, "key", stdin=b"content")
     proxy.add(PASSING[fault], times=3)
     through.ok(words[0], bucket, *words[1:], stdin=b"new")
