@@ -42,7 +42,7 @@ def test_what_was_never_given_out_is_unknown(api):
 
 def test_redis_away_cancels_nothing(own_api, own_redis):
     redis = own_redis()
-    api = own_api(redis=redis.url, REDIS_TIMEOUT=1)
+    api = own_api(redis=redis.url, REDIS_TIMEOUT=5)
     job = api.new_job()
     redis.stop()
     assert_problem(delete(api, job), 503, "unavailable")

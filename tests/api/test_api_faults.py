@@ -15,7 +15,7 @@ MIB = 1 << 20
 
 def test_redis_away_means_no_job_and_no_answer_about_one(own_api, own_redis):
     redis = own_redis()
-    api = own_api(redis=redis.url, REDIS_TIMEOUT=1)
+    api = own_api(redis=redis.url, REDIS_TIMEOUT=5)
     job = api.new_job()
     api.published()
     redis.stop()
@@ -30,7 +30,7 @@ def test_redis_away_means_no_job_and_no_answer_about_one(own_api, own_redis):
 
 def test_a_redis_that_hangs_is_not_waited_for_long(own_api, own_redis):
     redis = own_redis()
-    api = own_api(redis=redis.url, REDIS_TIMEOUT=1)
+    api = own_api(redis=redis.url, REDIS_TIMEOUT=5)
     redis.process.send_signal(signal.SIGSTOP)
     try:
         assert_problem(api.initiate(), 503, "unavailable")
@@ -42,7 +42,7 @@ def test_a_redis_that_hangs_is_not_waited_for_long(own_api, own_redis):
 
 def test_the_broker_away_means_no_job_and_nothing_half_recorded(own_api, own_rabbitmq):
     rabbitmq = own_rabbitmq()
-    api = own_api(broker=rabbitmq.url, PUBLISH_TIMEOUT=2)
+    api = own_api(broker=rabbitmq.url, PUBLISH_TIMEOUT=5)
     waiting = api.new_job()
     rabbitmq.stop()
     before = api.redis_keys()

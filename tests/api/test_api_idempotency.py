@@ -55,7 +55,7 @@ def test_requests_at_the_same_time_to_two_processes_make_one_job(own_api):
 
 
 def test_a_claim_left_behind_by_a_process_that_died_is_taken_over(own_api):
-    api = own_api(PUBLISH_TIMEOUT=1)
+    api = own_api(PUBLISH_TIMEOUT=5)
     name, job = key(), str(uuid.uuid4())
     api.app.backend.client.set(f"logmerge:idempotency:{name}", json.dumps(
         {"download_id": job, "start_date": "2019-08-19", "end_date": "2019-08-25", "published": False}))

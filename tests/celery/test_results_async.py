@@ -72,7 +72,7 @@ def test_states_wait_for_a_redis_that_is_away(tools, own_redis):
 
 def test_a_stopped_redis_is_noticed_and_loses_nothing(tools, own_redis):
     server = own_redis()
-    tool = tools(server.url, RESULTS_TIMEOUT="1")
+    tool = tools(server.url, RESULTS_TIMEOUT="3")
     tool.send("async", id="t0", status="SUCCESS", result=0, date_done=DONE)
     tool.wait(stored="t0")
     os.kill(server.process.pid, signal.SIGSTOP)
@@ -96,7 +96,7 @@ def test_a_stopped_redis_is_noticed_and_loses_nothing(tools, own_redis):
 
 def test_a_deadline_ends_the_waiting(tools, own_redis):
     server = own_redis()
-    tool = tools(server.url, RESULTS_TIMEOUT="1")
+    tool = tools(server.url, RESULTS_TIMEOUT="3")
     server.stop()
     tool.send("async", id="t1", status="SUCCESS", result=1, deadline=0.5)
     assert tool.wait(failed="t1")["code"] == "unavailable"
