@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static struct merge_options options;
@@ -83,8 +84,19 @@ static bool merge_names(char **names, size_t count, struct error *error)
     return ok;
 }
 
+/* Thousands of files are open at once. */
+static void allow_many_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int argc, char **argv)
 {
+    allow_many_files();
     struct error error = {0};
     int positional = 0;
     bool ok = setting_read(settings, argc, argv, &positional, &error);

@@ -51,10 +51,12 @@ def shapes():
     yield "any_bytes", [lines_of(rng, 300, anything) for _ in range(40)]
     yield "carriage_returns_and_empty_lines", [b"\n\n\r\na\r\n", b"\n\r\r\na\nb\r"]
     yield "lines_of_a_mebibyte", [
-        b"".join(bytes([letter]) * 2**20 + b"\n" for letter in range(97 + start, 123, 5)) for start in range(5)]
+        b"".join(bytes([letter]) * 2**20 + b"\n" for letter in range(97 + start, 123, 5))
+        for start in range(5)]
 
 
-@pytest.mark.parametrize(("name", "contents"), [pytest.param(name, contents, id=name) for name, contents in shapes()])
+@pytest.mark.parametrize(("name", "contents"),
+                         [pytest.param(name, contents, id=name) for name, contents in shapes()])
 def test_the_output_is_what_sort_gives(tmp_path, name, contents):
     done = merge(tmp_path, contents)
     assert done.returncode == 0, done.stderr
@@ -63,8 +65,16 @@ def test_the_output_is_what_sort_gives(tmp_path, name, contents):
 
 def test_a_thousand_files_within_memory_for_sixteen_windows_are_merged_in_several_passes(tmp_path):
     rng = random.Random(5)
-    contents = [lines_of(rng, rng.randrange(30), lambda rng: rng.randbytes(5).hex().encode()) for _ in range(1000)]
+    contents = [lines_of(rng, rng.randrange(30), lambda rng: rng.randbytes(5).hex().encode())
+                for _ in range(1000)]
     done = merge(tmp_path, contents, "--memory", "64k")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == sorted_by_sort(*contents)
+
+
+def test_ten_thousand_files_are_merged_within_the_default_memory(tmp_path):
+    contents = [b"%08d\n%08d\n" % (number, number + 5000) for number in range(10000)]
+    done = merge(tmp_path, contents)
     assert done.returncode == 0, done.stderr
     assert done.stdout == sorted_by_sort(*contents)
 

@@ -65,7 +65,8 @@ class States:
         self.connection = redis.Redis.from_url(url)
         self.channel = self.connection.pubsub(ignore_subscribe_messages=True)
         self.channel.subscribe(f"celery-task-meta-{task_id}")
-        wait_for(lambda: self.connection.pubsub_numsub(f"celery-task-meta-{task_id}")[0][1] == 1, "the subscription")
+        wait_for(lambda: self.connection.pubsub_numsub(f"celery-task-meta-{task_id}")[0][1] == 1,
+                 "the subscription")
 
     def until_ready(self):
         """The stored objects in order, up to the one that ends the task."""

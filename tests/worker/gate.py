@@ -1,7 +1,7 @@
-"""A gate before S3: lets a number of bytes of its answers through, then holds everything back until it is opened.
+"""A gate before S3: lets a number of bytes of its answers through, then holds all back until it is opened.
 
-So a test can stand still in the middle of a merge, however fast the machine is, do what it wants to do there, and let
-the merge go on. Signatures stay right: bytes pass unchanged."""
+So a test can stand still in the middle of a merge, however fast the machine is, do what it wants to do there,
+and let the merge go on. Signatures stay right: bytes pass unchanged."""
 
 import select
 import socket

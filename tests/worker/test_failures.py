@@ -1,4 +1,4 @@
-"""A merge that cannot be done fails with a stable exception and a sentence that a person can act on, and leaves nothing."""
+"""A merge that cannot be done fails with a stable exception and a sentence that a person can act on."""
 
 import uuid
 

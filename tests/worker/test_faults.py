@@ -1,6 +1,7 @@
-"""Whatever happens in the middle of a merge, the job ends well, once, with the right bytes, and leaves no upload behind.
+"""Whatever happens in the middle of a merge, the job ends well, once, with the right bytes, no upload left.
 
-Every test stands still in the middle of a merge: a gate before S3 holds its answers back while the fault happens."""
+Every test stands still in the middle of a merge: a gate before S3 holds its answers back while the fault
+happens."""
 
 import os
 import signal
@@ -70,7 +71,8 @@ def held(gate, s3_server, big):
     return gate(s3_server, sum(len(content) for content in big.values()) // 2)
 
 
-def test_a_worker_killed_in_the_middle_of_a_merge(merge_worker, app, buckets, big, held, s3_server, rabbitmq, vhost):
+def test_a_worker_killed_in_the_middle_of_a_merge(merge_worker, app, buckets, big, held, s3_server, rabbitmq,
+                                                  vhost):
     first = merge_worker("--lease-time", "5", s3=held.url)
     sent = app.send_task("merge_s3_files", RANGE)
     held.wait_until_reached()
@@ -82,7 +84,8 @@ def test_a_worker_killed_in_the_middle_of_a_merge(merge_worker, app, buckets, bi
     wait_until_acknowledged(rabbitmq, vhost)
 
 
-def test_the_child_killed_in_the_middle_of_a_merge(merge_worker, app, buckets, big, held, s3_server, rabbitmq, vhost):
+def test_the_child_killed_in_the_middle_of_a_merge(merge_worker, app, buckets, big, held, s3_server, rabbitmq,
+                                                   vhost):
     worker = merge_worker("--lease-time", "5", s3=held.url)
     sent = app.send_task("merge_s3_files", RANGE)
     held.wait_until_reached()
@@ -92,12 +95,13 @@ def test_the_child_killed_in_the_middle_of_a_merge(merge_worker, app, buckets, b
     wait_until_acknowledged(rabbitmq, vhost)
 
 
-def test_two_workers_of_which_one_is_killed_merge_once(merge_worker, app, buckets, big, held, s3_server, rabbitmq,
-                                                       vhost):
+def test_two_workers_of_which_one_is_killed_merge_once(merge_worker, app, buckets, big, held, s3_server,
+                                                       rabbitmq, vhost):
     workers = [merge_worker("--lease-time", "5", s3=held.url) for _ in range(2)]
     sent = app.send_task("merge_s3_files", RANGE)
     held.wait_until_reached()
-    busy = wait_for(lambda: next((worker for worker in workers if active_child(worker)), None), "the one that merges", 120)
+    busy = wait_for(lambda: next((worker for worker in workers if active_child(worker)), None),
+                    "the one that merges", 120)
     os.kill(busy.pid, signal.SIGKILL)
     held.open()
     check_end(sent, buckets, big, s3_server)
@@ -119,7 +123,8 @@ def test_s3_stopped_for_ten_seconds(own_s3, make_buckets, merge_worker, app, gat
     check_end(sent, buckets, files, server)
 
 
-def test_redis_restarted_in_the_middle_of_a_merge(own_redis, merge_worker, broker_url, buckets, big, held, s3_server):
+def test_redis_restarted_in_the_middle_of_a_merge(own_redis, merge_worker, broker_url, buckets, big, held,
+                                                  s3_server):
     server = own_redis()
     client = celery_app(broker_url, server.url)
     merge_worker(s3=held.url, backend=server.url)
@@ -128,15 +133,15 @@ def test_redis_restarted_in_the_middle_of_a_merge(own_redis, merge_worker, broke
     server.stop()
     held.open()
     server.start()
-    # A client whose subscription was cut may miss the message that tells the end; what is stored it does not miss.
-    wait_for(lambda: client.backend.get_task_meta(sent.id, cache=False)["status"] == "SUCCESS", "the stored result",
-             WAIT)
+    # A client whose subscription was cut may miss the message that tells the end; what is stored it does not.
+    wait_for(lambda: client.backend.get_task_meta(sent.id, cache=False)["status"] == "SUCCESS",
+             "the stored result", WAIT)
     check_end(client.AsyncResult(sent.id), buckets, big, s3_server)
     client.close()
 
 
-def test_rabbitmq_restarted_in_the_middle_of_a_merge(own_rabbitmq, merge_worker, redis_url, buckets, big, held,
-                                                     s3_server):
+def test_rabbitmq_restarted_in_the_middle_of_a_merge(own_rabbitmq, merge_worker, redis_url, buckets, big,
+                                                     held, s3_server):
     server = own_rabbitmq()
     client = celery_app(server.url, redis_url)
     worker = merge_worker("--loglevel", "INFO", s3=held.url, broker=server.url)
@@ -161,8 +166,8 @@ def impatient_rabbitmq(tmp_path):
     server.kill()
 
 
-def test_a_consumer_timeout_shorter_than_the_merge(impatient_rabbitmq, merge_worker, redis_url, buckets, big, held,
-                                                   s3_server):
+def test_a_consumer_timeout_shorter_than_the_merge(impatient_rabbitmq, merge_worker, redis_url, buckets, big,
+                                                   held, s3_server):
     server = impatient_rabbitmq
     client = celery_app(server.url, redis_url)
     worker = merge_worker("--loglevel", "INFO", s3=held.url, broker=server.url)
@@ -212,8 +217,8 @@ def test_a_merge_that_loses_its_child_again_and_again_fails(merge_worker, app, b
     assert unfinished_uploads(s3_server, buckets.merged) == []
 
 
-def test_a_cancelled_merge_is_stopped_in_the_middle_and_leaves_no_object(merge_worker, app, buckets, big, held, s3_server,
-                                                                        redis_url):
+def test_a_merge_cancelled_in_the_middle_leaves_no_object(merge_worker, app, buckets, big, held, s3_server,
+                                                          redis_url):
     del big
     worker = merge_worker(s3=held.url)
     task_id = str(uuid.uuid4())

@@ -9,8 +9,9 @@ from tests.harness.buckets import sorted_by_sort
 
 def log_file(rng, lines, day=17):
     """A sorted file as the log generator makes them."""
-    return b"".join(sorted(b"2019-08-%02dT%09.3f %s\n" % (day, rng.random() * 86400, rng.randbytes(20).hex().encode())
-                           for _ in range(lines)))
+    return b"".join(sorted(
+        b"2019-08-%02dT%09.3f %s\n" % (day, rng.random() * 86400, rng.randbytes(20).hex().encode())
+        for _ in range(lines)))
 
 
 def any_lines(rng, lines):
@@ -26,13 +27,16 @@ def shapes():
                                   for day in range(17, 20) for number in range(1, 4)}
     yield "one_file", {"2019-08-18_1": log_file(rng, 100)}
     yield "files_without_last_newline", {f"2019-08-18_{n}": log_file(rng, 40)[:-1] for n in range(5)}
-    yield "empty_files", {"2019-08-17_1": b"", "2019-08-18_1": b"a\nb\n", "2019-08-18_2": b"", "2019-08-19_1": b"\n"}
+    yield "empty_files", {"2019-08-17_1": b"", "2019-08-18_1": b"a\nb\n", "2019-08-18_2": b"",
+                          "2019-08-19_1": b"\n"}
     yield "only_empty_files", {"2019-08-17_1": b"", "2019-08-18_1": b""}
     yield "equal_lines", {f"2019-08-18_{n}": b"same\n" * 300 + b"samf\n" * n for n in range(8)}
     yield "lines_of_a_mebibyte", {
-        f"2019-08-18_{n}": b"".join(bytes([letter]) * 2**20 + b"\n" for letter in range(97 + n, 105, 3)) for n in range(3)}
+        f"2019-08-18_{n}": b"".join(bytes([letter]) * 2**20 + b"\n" for letter in range(97 + n, 105, 3))
+        for n in range(3)}
     yield "any_bytes", {f"2019-08-18_{n}": any_lines(rng, 400) for n in range(20)}
-    yield "numbers_of_many_digits", {f"2019-08-18_{n}": log_file(rng, 10) for n in (1, 10, 9, 100, 123456789012)}
+    yield "numbers_of_many_digits", {f"2019-08-18_{n}": log_file(rng, 10)
+                                     for n in (1, 10, 9, 100, 123456789012)}
 
 
 @pytest.mark.parametrize(("name", "files"), [pytest.param(name, files, id=name) for name, files in shapes()])
@@ -85,7 +89,8 @@ def test_a_range_without_files_gives_an_empty_object(merge_worker, merge, bucket
 
 
 def test_both_dates_are_inclusive_and_nothing_outside_of_them_is_merged(merge_worker, merge, buckets):
-    for key in ("2019-08-16_9", "2019-08-17_1", "2019-08-18_1", "2019-08-19_99", "2019-08-20_1", "2018-08-18_1"):
+    for key in ("2019-08-16_9", "2019-08-17_1", "2019-08-18_1", "2019-08-19_99", "2019-08-20_1",
+                "2018-08-18_1"):
         buckets.put(key, key.encode() + b"\n")
     merge_worker()
     result = merge()
@@ -95,7 +100,8 @@ def test_both_dates_are_inclusive_and_nothing_outside_of_them_is_merged(merge_wo
 
 
 def test_keys_that_are_no_log_names_are_ignored_and_counted(merge_worker, merge, buckets):
-    ignored = ["2019-08-18", "2019-08-18_", "2019-08-18_x", "2019-08-18_1.gz", "2019-08-18-1", "2019-08-18_-1"]
+    ignored = ["2019-08-18", "2019-08-18_", "2019-08-18_x", "2019-08-18_1.gz", "2019-08-18-1",
+               "2019-08-18_-1"]
     for key in [*ignored, "README", "notes/2019-08-18_1"]:
         buckets.put(key, b"not a log\n")
     buckets.put("2019-08-18_1", b"a log\n")

@@ -18,7 +18,8 @@ def test_a_merge_is_started_then_reports_progress_then_succeeds(merge_worker, ap
     assert names[0] == "STARTED"
     assert names[1] == "PROGRESS"
     assert names[-1] == "SUCCESS"
-    assert seen[1]["result"] == {"files_done": 0, "files_total": 4, "bytes_done": 0, "bytes_total": 28000, "percent": 0}
+    assert seen[1]["result"] == {"files_done": 0, "files_total": 4, "bytes_done": 0, "bytes_total": 28000,
+                                 "percent": 0}
 
 
 def test_a_merge_in_the_middle_says_how_far_it_is(merge_worker, app, buckets, gate, s3_server):
@@ -32,10 +33,10 @@ def test_a_merge_in_the_middle_says_how_far_it_is(merge_worker, app, buckets, ga
         info = sent.info if sent.state == "PROGRESS" else {}
         return info if 0 < info.get("bytes_done", 0) < total else None
 
-    # Reports come at most twice a second: the one that is stored may be of the merge's very first moment. So the merge
-    # goes on in small steps until one of the middle is there.
+    # Reports come at most twice a second: the one that is stored may be of the merge's very first moment. So
+    # the merge goes on in small steps until one of the middle is there.
     try:
-        info = wait_for(lambda: held.step(total // 100) or middle(), "a report from the middle", 120, every=0.6)
+        info = wait_for(lambda: held.step(total // 100) or middle(), "a report from the middle", 120, 0.6)
     except TimeoutError:
         assert sent.state == "SUCCESS", "neither ended nor reported"
         raise

@@ -1,7 +1,8 @@
-"""The peer of the benchmark of whole merges: the good Python way. boto3 streams every object, heapq.merge merges the lines,
-a multipart upload takes the output in parts of 8 MiB, sent by two threads while the next is filled.
+"""The peer of the benchmark of whole merges: the good Python way. boto3 streams every object, heapq.merge
+merges the lines, a multipart upload takes the output in parts of 8 MiB, sent while the next is filled.
 
-    heapq_merge.py ENDPOINT SOURCE_BUCKET MERGED_BUCKET START END KEY     prints {"seconds", "bytes", "peak"} """
+    heapq_merge.py ENDPOINT SOURCE_BUCKET MERGED_BUCKET START END KEY     prints {"seconds", "bytes", "peak"}
+"""
 
 import concurrent.futures
 import heapq
