@@ -1,7 +1,6 @@
 #include "celeryc/results/backend.h"
 
-#include "celeryc/results/connection.h"
-#include "celeryc/results/keys.h"
+#include "celeryc/results/backend_state.h"
 #include "common/clock.h"
 
 #include <stdio.h>
@@ -13,13 +12,6 @@
 struct stored {
     struct redis_command command;
     struct result_text text;
-};
-
-struct backend {
-    struct redis_connection connection;
-    struct result_keys keys;
-    struct stored **queue; /* what backend_flush() sends */
-    size_t count, capacity;
 };
 
 bool backend_options_check(const struct backend_options *options, struct error *error)
@@ -73,6 +65,12 @@ void backend_free(struct backend *backend)
 static double effective_deadline(double deadline)
 {
     return deadline > 0 ? deadline : clock_monotonic() + PATIENCE;
+}
+
+bool backend_run(struct backend *backend, struct redis_command *const *commands, size_t count,
+                 double deadline, struct error *error)
+{
+    return redis_run(&backend->connection, commands, count, effective_deadline(deadline), error);
 }
 
 static struct stored *stored_new(const struct backend *backend, const struct task_meta *meta,

@@ -12,6 +12,9 @@ struct redis_script {
 };
 
 extern const struct redis_script script_store;         /* store.lua */
+extern const struct redis_script script_chord_part;    /* chord_part.lua */
+extern const struct redis_script script_chord_keep;    /* chord_keep.lua */
+extern const struct redis_script script_chord_done;    /* chord_done.lua */
 extern const struct redis_script script_lease_hold;    /* lease_hold.lua */
 extern const struct redis_script script_lease_release; /* lease_release.lua */
 
