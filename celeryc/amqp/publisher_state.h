@@ -97,7 +97,7 @@ void publisher_lose_channel(struct publisher *publisher, const struct error *rea
 void publisher_lose_connection(struct publisher *publisher, const struct error *reason);
 
 /* ---- publisher_write.c ---- */
-/* Everything that waits and may go, in as few packets as it takes. False: the connection is lost. */
+/* What waits and may go, in as few packets as it takes. False: the connection is lost. */
 bool publisher_write_messages(struct publisher *publisher);
 bool publisher_may_send(
     const struct publisher *publisher); /* under the mutex: whether a message may go now */

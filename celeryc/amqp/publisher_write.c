@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BYTES_A_LOOK 16384 /* bytes written before the socket is looked at again */
+#define BYTES_A_LOOK 16384   /* bytes written before the socket is looked at again */
+#define MESSAGES_A_TURN 4096 /* messages written before the broker is listened to again */
 #define EXCHANGES_KNOWN_MOST 256
 
 /* ---- exchanges ---- */
@@ -174,10 +175,10 @@ bool publisher_write_messages(struct publisher *publisher)
     if (next == NULL)
         return true;
     connection_cork(&publisher->connection, true);
-    while (next != NULL) {
+    for (int i = 1; next != NULL; i++) {
         if (!publish(publisher, next))
             return false;
-        next = next_to_send(publisher);
+        next = i < MESSAGES_A_TURN ? next_to_send(publisher) : NULL;
     }
     connection_cork(&publisher->connection, false);
     return true;
