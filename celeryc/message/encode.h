@@ -39,6 +39,7 @@ bool task_encode(const struct task_draft *draft, struct wire_message *wire, stru
 
 struct task_retry {
     double eta;            /* seconds since 1970; 0: at once */
+    double expires;        /* seconds since 1970; 0: as before */
     json_t *args, *kwargs; /* others than before (borrowed), or NULL */
     bool ignore_result;    /* what the task's type says; used where the message does not say */
     double now;            /* clock_wall() */

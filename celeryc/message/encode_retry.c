@@ -64,8 +64,7 @@ static bool is_protocol_header(const char *name)
     return false;
 }
 
-/* NULL when memory is out. */
-static json_t *custom_headers(json_t *headers)
+json_t *task_message_custom_headers(json_t *headers)
 {
     json_t *custom = json_object();
     const char *name;
@@ -85,7 +84,7 @@ bool task_encode_retry(const struct wire_message *original, const struct task_me
                        struct wire_message *wire, struct error *error)
 {
     wire_message_init(wire);
-    json_t *custom = custom_headers(original->headers);
+    json_t *custom = task_message_custom_headers(original->headers);
     if (custom == NULL)
         return error_set(error, ERROR_MEMORY, "no memory for a retry");
     enum tristate type_says = retry->ignore_result ? TRISTATE_YES : TRISTATE_NO;
@@ -99,7 +98,8 @@ bool task_encode_retry(const struct wire_message *original, const struct task_me
         .chain = body->chain,
         .chord = body->chord,
         .eta = retry->eta,
-        .expires_text = message->expires_text,
+        .expires = retry->expires,
+        .expires_text = retry->expires > 0 ? NULL : message->expires_text,
         .shadow = message->shadow,
         .group = message->group,
         .root_id = message->root_id,

@@ -62,6 +62,10 @@ enum message_fault task_message_parse(const struct wire_message *wire, struct ta
                                       struct error *error);
 void task_message_free(struct task_message *message); /* NULL is allowed */
 
+/* The sender's own headers: those of a message that are not the protocol's, nor the broker's notes of
+ * dead-lettering. A new object; NULL: no memory. */
+json_t *task_message_custom_headers(json_t *headers);
+
 /* What logs, events and results call the task: shadow, else its name. */
 const char *task_message_name(const struct task_message *message);
 

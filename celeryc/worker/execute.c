@@ -128,8 +128,8 @@ static void end_failed(struct child *child, struct celery_task *task, struct poo
                        struct ending *ending)
 {
     struct error error;
-    json_t *exception = task_exception(task->exc_type, task->exc_message);
-    ending->exception = repr_exception(task->exc_type, task->exc_message, &error);
+    json_t *exception = task_failure_value(task);
+    ending->exception = task_failure_repr(task, &error);
     ending->traceback = task_traceback(task);
     report->result.outcome = RUN_FAILURE;
     report->result.stored = true;
@@ -178,6 +178,7 @@ static bool end_retried(struct celery_task *task, struct pool_report *report, st
     struct task_retry retry = {.eta = task->retry_countdown > 0 ? now + task->retry_countdown : 0,
                                .args = task->retry_args,
                                .kwargs = task->retry_kwargs,
+                               .expires = task->retry_expires,
                                .ignore_result = task->type->ignore_result,
                                .now = now};
     if (!task_encode_retry(&task->order->wire, task->message, &task->body, &retry, &report->retry, &error)) {
@@ -191,7 +192,7 @@ static bool end_retried(struct celery_task *task, struct pool_report *report, st
         ending->exception = strdup("None"); /* what Python shows for a retry without a reason */
         return true;
     }
-    ending->exception = repr_exception(task->exc_type, task->exc_message, &error);
+    ending->exception = task_failure_repr(task, &error);
     ending->traceback = task_traceback(task);
     return true;
 }

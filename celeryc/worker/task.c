@@ -1,18 +1,13 @@
-/* What a running task may ask of its context, and how it says how it ends (celeryc/task.h). */
+/* What a running task may ask of its context, and do while it runs (celeryc/task.h). */
 #include "celeryc/worker/task_context.h"
 
-#include "celeryc/message/utf8.h"
-#include "common/bytes.h"
 #include "common/clock.h"
 #include "common/log.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MESSAGE_MOST 65536 /* bytes of an exception's message; a longer one is cut */
 
 void task_context_init(struct celery_task *task, const struct celery_task_type *type,
                        const struct task_keeper *keeper)
@@ -31,6 +26,7 @@ void task_context_clear(struct celery_task *task)
     json_decref(task->retry_kwargs);
     free(task->exc_type);
     free(task->exc_message);
+    json_decref(task->exc_args);
     *task = (struct celery_task){.type = NULL};
 }
 
@@ -130,85 +126,4 @@ void celery_log(struct celery_task *task, int level, const char *format, ...)
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     log_write((enum log_level)level, task->message->id, "%s", text);
-}
-
-/* ---- how it ends ---- */
-
-/* A copy that is UTF-8 whatever comes: messages quote keys and lines that may hold any bytes. Those that are
- * none are shown as \xNN; at most MESSAGE_MOST bytes are taken. */
-static char *printable_copy(const char *text)
-{
-    struct bytes copy;
-    unsigned character;
-    bytes_init(&copy, 0);
-    size_t size = strnlen(text, MESSAGE_MOST);
-    for (size_t at = 0; at < size;) {
-        size_t length = utf8_read(text + at, size - at, &character);
-        bool whole = length == 0
-                         ? bytes_append_format(&copy, NULL, "\\x%02x", (unsigned)(unsigned char)text[at])
-                         : bytes_append(&copy, text + at, length, NULL);
-        if (!whole)
-            break;
-        at += length == 0 ? 1 : length;
-    }
-    return bytes_take(&copy, NULL);
-}
-
-void task_set_failure(struct celery_task *task, const char *type, const char *message)
-{
-    char *new_type = printable_copy(type == NULL ? "Exception" : type);
-    char *new_message = message == NULL ? NULL : printable_copy(message);
-    if (new_type == NULL || (message != NULL && new_message == NULL))
-        abort(); /* no memory even to say so: the child ends, and the parent reports the task as lost */
-    free(task->exc_type);
-    free(task->exc_message);
-    task->exc_type = new_type;
-    task->exc_message = new_message;
-    task->fate = FATE_FAILED;
-}
-
-json_t *celery_fail(struct celery_task *task, const char *type, const char *format, ...)
-{
-    if (task->fate != FATE_NONE)
-        return NULL;
-    char *text = NULL;
-    if (format != NULL) {
-        va_list arguments;
-        va_start(arguments, format);
-        if (vasprintf(&text, format, arguments) < 0)
-            text = NULL;
-        va_end(arguments);
-    }
-    task_set_failure(task, type, text == NULL || text[0] == '\0' ? NULL : text);
-    free(text);
-    return NULL;
-}
-
-json_t *celery_reject(struct celery_task *task, bool requeue)
-{
-    if (task->fate == FATE_NONE) {
-        task->fate = FATE_REJECTED;
-        task->requeue = requeue;
-    }
-    return NULL;
-}
-
-json_t *celery_ignore(struct celery_task *task)
-{
-    if (task->fate == FATE_NONE)
-        task->fate = FATE_IGNORED;
-    return NULL;
-}
-
-char *task_traceback(const struct celery_task *task)
-{
-    const char *dot = strrchr(task->exc_type, '.');
-    bool builtin = dot == NULL || strncmp(task->exc_type, "builtins.", 9) == 0;
-    const char *type = builtin && dot != NULL ? dot + 1 : task->exc_type;
-    char *text = NULL;
-    int length =
-        asprintf(&text, "Traceback (most recent call last):\n  File \"%s\", in %s\n%s%s%s\n",
-                 program_invocation_name, task->type->name, type, task->exc_message == NULL ? "" : ": ",
-                 task->exc_message == NULL ? "" : task->exc_message);
-    return length < 0 ? NULL : text;
 }

@@ -34,10 +34,12 @@ struct celery_task {
 
     enum task_fate fate;
     char *exc_type;                    /* owned: FATE_FAILED; FATE_RETRY: the reason, or NULL */
-    char *exc_message;                 /* owned: NULL where the exception has no arguments */
+    char *exc_message;                 /* owned: its text; NULL where the exception has no arguments */
+    json_t *exc_args;                  /* owned: its arguments where they are not just the text; or NULL */
     bool requeue;                      /* FATE_REJECTED */
     double retry_countdown;            /* FATE_RETRY: seconds */
     json_t *retry_args, *retry_kwargs; /* owned: others than before, or NULL */
+    double retry_expires;              /* clock_wall(); 0: as before */
 };
 
 /* Takes nothing and connects to nothing; the fields that come from the message are filled by execute.c. */
@@ -57,6 +59,12 @@ void task_autoretry(struct celery_task *task);
 /* The delay of the n-th retry: factor x 2^retries, at most `most`; with jitter a random whole number of
  * seconds from 0 to that. Source: celery/utils/time.py get_exponential_backoff_interval. */
 double task_backoff(double factor, int retries, double most, bool jitter);
+
+/* What is stored of its failure, {"exc_type", "exc_message", "exc_module"}: a new reference. */
+json_t *task_failure_value(const struct celery_task *task);
+
+/* Python's repr of it, "ValueError('x', 2)": a new string, freed by the caller. */
+char *task_failure_repr(const struct celery_task *task, struct error *error);
 
 /* "Traceback (most recent call last):" and so on, in the shape of Python's, since that is what Flower and
  * clients print; a new string, NULL when memory is out. */

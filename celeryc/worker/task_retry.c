@@ -2,6 +2,7 @@
 #include "celeryc/worker/task_context.h"
 
 #include "celeryc/message/repr.h"
+#include "common/clock.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -66,6 +67,44 @@ static void fail_for_good(struct celery_task *task, json_t *args, json_t *kwargs
     bytes_clear(&text);
 }
 
+static const char *parameter_at(const struct celery_task *task, size_t index)
+{
+    const char *const *names = task->type->parameters;
+    for (size_t i = 0; names != NULL && names[i] != NULL && names[i][0] != '*'; i++) {
+        if (i == index)
+            return names[i];
+    }
+    return NULL;
+}
+
+/* Positional arguments are new: of the keywords that came those go that name the same parameters. */
+static void keep_other_kwargs(struct celery_task *task)
+{
+    if (json_object_size(task->body.kwargs) == 0 || parameter_at(task, 0) == NULL)
+        return;
+    task->retry_kwargs = json_copy(task->body.kwargs);
+    for (size_t i = 0; i < json_array_size(task->retry_args) && parameter_at(task, i) != NULL; i++)
+        (void)json_object_del(task->retry_kwargs, parameter_at(task, i));
+}
+
+/* Keywords are new: those that name what came by place take that place. */
+static void keep_other_args(struct celery_task *task)
+{
+    if (json_array_size(task->body.args) == 0 || parameter_at(task, 0) == NULL)
+        return;
+    json_t *args = json_copy(task->body.args), *kwargs = json_copy(task->retry_kwargs);
+    for (size_t i = 0; i < json_array_size(args) && parameter_at(task, i) != NULL; i++) {
+        json_t *value = json_object_get(kwargs, parameter_at(task, i));
+        if (value == NULL)
+            continue;
+        json_array_set(args, i, value);
+        (void)json_object_del(kwargs, parameter_at(task, i));
+    }
+    json_decref(task->retry_kwargs);
+    task->retry_args = args;
+    task->retry_kwargs = kwargs;
+}
+
 json_t *celery_retry(struct celery_task *task, const struct celery_retry *retry)
 {
     static const struct celery_retry defaults = {0};
@@ -85,8 +124,13 @@ json_t *celery_retry(struct celery_task *task, const struct celery_retry *retry)
         task_set_failure(task, retry->type, retry->message);
     task->fate = FATE_RETRY;
     task->retry_countdown = delay_of(task, retry->countdown);
+    task->retry_expires = retry->expires > 0 ? clock_wall() + retry->expires : 0;
     task->retry_args = json_incref(retry->args);
     task->retry_kwargs = json_incref(retry->kwargs);
+    if (retry->args != NULL && retry->kwargs == NULL)
+        keep_other_kwargs(task);
+    if (retry->kwargs != NULL && retry->args == NULL)
+        keep_other_args(task);
     return NULL;
 }
 

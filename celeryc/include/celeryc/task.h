@@ -104,6 +104,8 @@ bool celery_update_state(struct celery_task *task, const char *state, json_t *me
  */
 bool celery_should_stop(const struct celery_task *task);
 bool celery_soft_time_limit_passed(const struct celery_task *task);
+/* One line in the worker's log, with the task's id. */
+enum { CELERY_DEBUG, CELERY_INFO, CELERY_WARNING, CELERY_ERROR, CELERY_CRITICAL };
 void celery_log(struct celery_task *task, int level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -119,7 +121,9 @@ struct celery_retry {
     const char *type; /* the exception that is the reason, raised when retries are used up; NULL:
                          MaxRetriesExceededError */
     const char *message;
-    json_t *args, *kwargs; /* others than before (borrowed), or NULL */
+    json_t *args, *kwargs; /* others than before (borrowed), or NULL: those that were there, but for the
+                              parameters (celery_task_type) that the others set */
+    double expires;        /* seconds from now until it is not to be run any more; 0: as before */
 };
 json_t *celery_retry(struct celery_task *task, const struct celery_retry *retry);
 json_t *celery_reject(struct celery_task *task, bool requeue);
