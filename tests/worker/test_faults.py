@@ -160,7 +160,8 @@ def impatient_rabbitmq(tmp_path):
     """A broker that takes back what is held for 5 s; it looks every second instead of every minute."""
     folder = tmp_path / "impatient-rabbitmq"
     folder.mkdir()
-    (folder / "advanced.config").write_text("[{rabbit, [{channel_tick_interval, 1000}]}].\n")
+    for name in ("advanced", "advanced.config"):  # which of them is read depends on the broker's version
+        (folder / name).write_text("[{rabbit, [{channel_tick_interval, 1000}]}].\n")
     server = RabbitMQ(folder, consumer_timeout=5000).start()
     yield server
     server.kill()
