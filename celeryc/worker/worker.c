@@ -11,6 +11,7 @@
 #include "celeryc/worker/fork_server.h"
 #include "celeryc/worker/pidfile.h"
 #include "celeryc/worker/ping.h"
+#include "celeryc/worker/statedb.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -198,6 +199,11 @@ static bool start(struct worker *worker, struct error *error)
         return false;
     if (worker->loop == NULL)
         return error_set(error, ERROR_SYSTEM, "no event loop");
+    if (worker->options.statedb != NULL) {
+        if (!statedb_load(worker->options.statedb, worker->revoked, &worker->clock, error))
+            return false;
+        worker->anything_revoked = true;
+    }
     ev_init(&worker->events_due, on_events_due);
     ev_idle_init(&worker->more, on_more);
     ev_init(&worker->deadline, NULL);
@@ -234,6 +240,15 @@ static void release_leases(struct worker *worker)
     }
 }
 
+static void save_state(struct worker *worker)
+{
+    struct error error = {0};
+    if (worker->options.statedb == NULL || worker->revoked == NULL || !worker->was_ready)
+        return;
+    if (!statedb_save(worker->options.statedb, worker->revoked, &worker->clock, &error))
+        log_error("%s", error.message);
+}
+
 /* What the loop has not seen ended (a deadline passed) ends here: what is not stored goes back to the broker.
  */
 static void stop(struct worker *worker)
@@ -263,6 +278,7 @@ static void stop(struct worker *worker)
     events_free(worker->events);
     if (worker->teller != NULL)
         publisher_free(worker->teller, 2);
+    save_state(worker);
     id_ring_free(worker->done);
     id_ring_free(worker->revoked);
     if (worker->loop != NULL) {
