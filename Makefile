@@ -1,5 +1,5 @@
 # The front door. Every target installs what it needs and says so; `make help` lists them.
-.PHONY: help build demo stop test compose-test bench format clean
+.PHONY: help build demo stop test conformance compose-test bench format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -15,6 +15,9 @@ stop: ## end what `make demo` started
 
 test: ## run all tests on private servers, under sanitizers
 	@tests/run
+
+conformance: ## run Celery's own integration suite against the C worker (REFERENCE=1: against the genuine one)
+	@REFERENCE=$(REFERENCE) BACKEND=$(BACKEND) tests/conformance/run
 
 compose-test: ## build the images and test the system in containers
 	@tests/compose/run

@@ -128,6 +128,38 @@ static void the_first_failure_counts(void)
     task_context_clear(&task);
 }
 
+static void an_exception_may_have_arguments_of_any_kind(void)
+{
+    struct celery_task task;
+    struct error error;
+    task_context_init(&task, &add_type, NULL);
+    CU_ASSERT_PTR_NULL(celery_fail_with(&task, "shop.Sold", parse("[\"it's\", 2, null]")));
+    CU_ASSERT_STRING_EQUAL(task.exc_message, "(\"it's\", 2, None)");
+    char *repr = task_failure_repr(&task, &error);
+    CU_ASSERT_STRING_EQUAL(repr, "Sold(\"it's\", 2, None)");
+    json_t *stored = task_failure_value(&task);
+    json_t *expected =
+        parse("{\"exc_type\": \"Sold\", \"exc_message\": [\"it's\", 2, null], \"exc_module\": \"shop\"}");
+    CU_ASSERT(json_equal(stored, expected));
+    json_decref(stored);
+    json_decref(expected);
+    free(repr);
+    task_context_clear(&task);
+}
+
+static void one_argument_is_the_message(void)
+{
+    struct celery_task task;
+    task_context_init(&task, &add_type, NULL);
+    celery_fail_with(&task, "KeyError", parse("[7]"));
+    CU_ASSERT_STRING_EQUAL(task.exc_message, "7");
+    task_context_clear(&task);
+    task_context_init(&task, &add_type, NULL);
+    celery_fail_with(&task, "KeyError", parse("[]"));
+    CU_ASSERT_PTR_NULL(task.exc_message);
+    task_context_clear(&task);
+}
+
 static void a_message_is_utf_8_whatever_it_quotes(void)
 {
     struct celery_task task;
@@ -227,6 +259,38 @@ static void used_up_retries_say_what_python_says(void)
     task_context_clear(&task);
 }
 
+static const char *const foo_bar[] = {"foo", "bar", NULL};
+static const struct celery_task_type named = {.name = "demo.named", .parameters = foo_bar};
+
+/* What a retry of named(*args, **kwargs) with others is called with. */
+static void expect_retry(const char *args, const char *kwargs, struct celery_retry *retry,
+                         const char *expected)
+{
+    struct celery_task task;
+    start(&task, &named, 0);
+    json_decref(task.body.args);
+    json_decref(task.body.kwargs);
+    task.body.args = parse(args);
+    task.body.kwargs = parse(kwargs);
+    CU_ASSERT_PTR_NULL(celery_retry(&task, retry));
+    json_t *call = json_pack("[O?, O?]", task.retry_args, task.retry_kwargs), *wanted = parse(expected);
+    CU_ASSERT(json_equal(call, wanted));
+    json_decref(call);
+    json_decref(wanted);
+    json_decref(retry->args);
+    json_decref(retry->kwargs);
+    task_context_clear(&task);
+}
+
+static void other_arguments_replace_those_of_the_same_name(void)
+{
+    expect_retry("[]", "{\"foo\": 1, \"bar\": 2, \"more\": 3}",
+                 &(struct celery_retry){.args = parse("[8, 9]")}, "[[8, 9], {\"more\": 3}]");
+    expect_retry("[1, 2]", "{}", &(struct celery_retry){.kwargs = parse("{\"foo\": 8}")}, "[[8, 2], {}]");
+    expect_retry("[1]", "{}", &(struct celery_retry){.kwargs = parse("{\"bar\": 8}")}, "[[1], {\"bar\": 8}]");
+    expect_retry("[1, 2]", "{}", &(struct celery_retry){.args = parse("[3]")}, "[[3], null]");
+}
+
 UNIT_MAIN("task", {"wrong calls are refused in Python's words", wrong_calls_are_refused_in_pythons_words},
           {"wrong types are refused", wrong_types_are_refused},
           {"arguments come by place, by name and by default", arguments_come_by_place_by_name_and_by_default},
@@ -235,8 +299,11 @@ UNIT_MAIN("task", {"wrong calls are refused in Python's words", wrong_calls_are_
           {"a malformed list of parameters is the program's error",
            a_malformed_list_of_parameters_is_the_programs_error},
           {"the first failure counts", the_first_failure_counts},
+          {"an exception may have arguments of any kind", an_exception_may_have_arguments_of_any_kind},
+          {"one argument is the message", one_argument_is_the_message},
           {"a message is UTF-8 whatever it quotes", a_message_is_utf_8_whatever_it_quotes},
           {"a traceback looks like Python's", a_traceback_looks_like_pythons},
           {"named exceptions retry with growing delays", named_exceptions_retry_with_growing_delays},
           {"the delay is bounded and jitter stays below it", the_delay_is_bounded_and_jitter_stays_below_it},
-          {"used-up retries say what Python says", used_up_retries_say_what_python_says})
+          {"used-up retries say what Python says", used_up_retries_say_what_python_says},
+          {"other arguments replace those of the same name", other_arguments_replace_those_of_the_same_name})

@@ -1,0 +1,43 @@
+"""A pytest plugin for Celery's integration suite: the worker runs in a process of its own, whoever's it is.
+
+The suite's conftest takes the fixture `celery_session_worker`, which would start a worker in a thread of the test
+process, from celery.contrib.pytest when it is imported; this module, imported earlier by `-p`, puts another in its
+place, which registers the tasks with the client as the original does and waits for the worker to answer."""
+
+import os
+import time
+
+import celery.contrib.pytest
+import celery.utils.nodenames
+import pytest
+
+from tests.conformance import suite
+
+NODE = os.environ["CONFORMANCE_NODE"]
+
+
+@pytest.fixture(scope="session")
+def celery_session_worker(celery_session_app, celery_includes, celery_class_tasks):
+    for module in celery_includes:
+        celery_session_app.loader.import_task_module(module)
+    for task in celery_class_tasks:
+        celery_session_app.register_task(task)
+    celery_session_app.finalize()
+    deadline = time.monotonic() + 120
+    while not celery_session_app.control.ping(destination=[NODE], timeout=2, limit=1):
+        if time.monotonic() > deadline:
+            pytest.exit(f"the worker {NODE} does not answer a ping", returncode=3)
+    yield None
+
+
+celery.contrib.pytest.celery_session_worker = celery_session_worker
+# The name that the suite expects of a worker in its own process.
+celery.utils.nodenames.anon_nodename = lambda *args, **kwargs: NODE
+
+
+def pytest_collection_modifyitems(items):
+    """More time for the tests that wait longer than the suite's general limit."""
+    limits = suite.slow()
+    for item in items:
+        if item.nodeid in limits:
+            item.add_marker(pytest.mark.timeout(limits[item.nodeid]), append=False)
