@@ -86,7 +86,8 @@ static json_t *report(struct control_call *call)
     (void)uname(&system);
     bytes_init(&text, (size_t)1024 * 1024);
     bytes_append_format(&text, NULL,
-                        "\nsoftware -> " SOFTWARE_IDENT ":" SOFTWARE_VERSION " %s:%s jansson:%s\n"
+                        "\nsoftware -> celery:" SOFTWARE_CELERY " " SOFTWARE_IDENT ":" SOFTWARE_VERSION
+                        " %s:%s jansson:%s\n"
                         "platform -> system:%s arch:%zubit, ELF\n"
                         "            kernel version:%s imp:C (" __VERSION__ ")\n"
                         "loader   -> %s\n"

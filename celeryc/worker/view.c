@@ -87,6 +87,14 @@ static json_t *configuration(void *context)
         banner_redact(options->result_backend, url, sizeof url);
         put(conf, "result_backend", json_string(url));
     }
+    put(conf, "broker_heartbeat", json_integer(options->broker_heartbeat));
+    put(conf, "accept_content", json_pack("[s]", "json"));
+    put(conf, "enable_utc", json_true());
+    put(conf, "timezone", json_string("UTC"));
+    put(conf, "include", json_array());
+    put(conf, "deprecated_settings", json_null());
+    put(conf, "worker_hijack_root_logger", json_false());
+    put(conf, "worker_log_color", json_false());
     put(conf, "worker_concurrency", json_integer(options->concurrency));
     put(conf, "worker_prefetch_multiplier", json_integer(options->prefetch_multiplier));
     if (options->task_events)

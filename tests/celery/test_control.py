@@ -134,7 +134,7 @@ def test_settings_are_told_without_a_password(app, worker, broker_url, redis_url
     assert settings["result_backend"] == redis_url
     assert settings["worker_send_task_events"] is True
     report = ask(app, one, "report")["ok"]
-    assert report.startswith("\nsoftware -> celeryc:") and "settings -> transport:" in report
+    assert report.startswith("\nsoftware -> celery:5.7.0 celeryc:") and "settings -> transport:" in report
     assert "broker_url: 'amqp://guest:**" in report and "guest:guest" not in report
     sample = ask(app, one, "memsample")
     assert sample.endswith(("KB", "MB", "GB")) and float(sample[:-2]) > 0
