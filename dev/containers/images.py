@@ -106,6 +106,20 @@ class StandIns:
         }
 
 
+def export_root(image, folder):
+    """The image's files as a folder, to run a program of it in without a container (RABBITMQ_ROOT)."""
+    folder = pathlib.Path(folder)
+    if not (folder / "etc").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        container = run("docker", "create", image).strip().splitlines()[-1]
+        try:
+            run("sh", "-c", f"docker export {container} | tar -C {folder} -x")
+        finally:
+            run("docker", "rm", container)
+        shutil.copy("/etc/hosts", folder / "etc" / "hosts")  # a container gets its own when it runs
+    return folder
+
+
 def defaults():
     """The variables of .env."""
     lines = (ROOT / ".env").read_text().splitlines()

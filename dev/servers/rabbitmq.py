@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import socket
+import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -13,8 +14,25 @@ import urllib.request
 from dev.servers.ports import free_port
 from dev.servers.process import Process, ServerError
 
-# Debian's wrapper in /usr/sbin changes to the user rabbitmq; the script behind it runs as whoever calls it.
-SCRIPTS = [pathlib.Path("/usr/lib/rabbitmq/bin/rabbitmq-server"), pathlib.Path("/opt/rabbitmq/sbin/rabbitmq-server")]
+# Debian's wrappers in /usr/sbin change to the user rabbitmq; the scripts behind them run as whoever calls them. The second
+# folder is that of the genuine Docker image.
+SCRIPTS = ["usr/lib/rabbitmq/bin", "opt/rabbitmq/sbin"]
+
+# Another version than the machine's: the root of a Debian system that has it (tests/compose exports its image's), in which
+# the node then runs, with this machine's /tmp, network and processes. Takes root.
+OTHER_ROOT = os.environ.get("RABBITMQ_ROOT", "")
+
+
+def script(name):
+    """The words that begin a command of RabbitMQ: rabbitmq-server, rabbitmqctl."""
+    root = pathlib.Path(OTHER_ROOT or "/")
+    found = next((folder for folder in SCRIPTS if (root / folder / name).exists()), None)
+    if found is None:
+        raise ServerError(f"{name} is not installed in {root}: run dev/setup")
+    if not OTHER_ROOT:
+        return [f"/{found}/{name}"]
+    mounts = " && ".join(f"mount --rbind /{each} {root}/{each}" for each in ("tmp", "proc", "dev"))
+    return ["unshare", "--mount", "sh", "-c", f'{mounts} && exec chroot {root} "$@"', "sh", f"/{found}/{name}"]
 
 
 class RabbitMQ:
@@ -71,9 +89,6 @@ class RabbitMQ:
 
     def start(self, timeout=180):
         self.folder.mkdir(parents=True, exist_ok=True)
-        script = next((path for path in SCRIPTS if path.exists()), None)
-        if script is None:
-            raise ServerError("rabbitmq-server is not installed: run dev/setup")
         self._write_config()
         environment = self._environment()
         if self.epmd is None:
@@ -82,7 +97,7 @@ class RabbitMQ:
                                 env=environment, stay=self.stay).start()
             self.epmd.wait_ready(lambda: socket.create_connection(("127.0.0.1", self.epmd_port), 1).close() is None,
                                  "epmd")
-        self.process = Process([script], self.folder / "rabbitmq.log", env=environment, stay=self.stay).start()
+        self.process = Process(script("rabbitmq-server"), self.folder / "rabbitmq.log", env=environment, stay=self.stay).start()
         self.process.wait_ready(self._is_ready, "RabbitMQ", timeout)
         return self
 
@@ -109,6 +124,14 @@ class RabbitMQ:
         """Stops and starts the node on the same data and ports."""
         self.process.stop(timeout=120)
         self.start()
+
+    def control(self, *words):
+        """One command of rabbitmqctl; what it printed."""
+        run = subprocess.run([*script("rabbitmqctl"), *map(str, words)], env=self._environment(), text=True, timeout=120,
+                             stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        if run.returncode != 0:
+            raise ServerError(f"rabbitmqctl {' '.join(map(str, words))}: {run.stdout}{run.stderr}")
+        return run.stdout
 
     def pids(self):
         return [process.pid for process in (self.process, self.epmd) if process is not None]

@@ -43,8 +43,7 @@ def tool(tmp_path):
 
 
 def rabbitmqctl(server, *words):
-    subprocess.run(["/usr/lib/rabbitmq/bin/rabbitmqctl", *words], check=True, timeout=120, stdout=subprocess.DEVNULL,
-                   env=server._environment())
+    server.control(*words)
 
 
 def open_channel(server, vhost="/"):

@@ -10,7 +10,7 @@ import sys
 import time
 
 from dev.containers.engine import Engine
-from dev.containers.images import image_variables
+from dev.containers.images import defaults, export_root, image_variables
 from tests.harness.runner import ROOT, Outcome, pytest_run, report, say
 
 FOLDER = pathlib.Path(os.environ.get("COMPOSE_TEST_FOLDER", ROOT / ".state" / "containers"))
@@ -29,9 +29,11 @@ def main(arguments):
         os.environ["COMPOSE_TEST_STANDINS"] = "1" if variables else ""
         say(f"containers: images {json.dumps(variables) if variables else 'as named in .env'}")
         total.add(pytest_run("compose", ["tests/compose", *arguments]))
-        if not arguments:
-            os.environ["TEST_RABBITMQ_IMAGE"] = variables.get("RABBITMQ_IMAGE") or os.environ.get("RABBITMQ_IMAGE", "")
-            total.add(pytest_run("celery-rabbitmq4", ["tests/celery", "-m", "not alone"]))
+        image = variables.get("RABBITMQ_IMAGE", defaults()["RABBITMQ_IMAGE"])
+        root = export_root(image, FOLDER / "rabbitmq4") if not arguments else None
+    if root is not None:
+        os.environ["RABBITMQ_ROOT"] = str(root)
+        total.add(pytest_run("celery-rabbitmq4", ["tests/celery", "-m", "not alone"]))
     return report(total, [], began)
 
 
