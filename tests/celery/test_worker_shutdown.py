@@ -129,3 +129,12 @@ def test_the_banner_names_queues_and_tasks_and_no_password(worker, broker_url):
     log = one.log()
     assert "[queues]" in log and "exchange=one(direct) key=one" in log and ". demo.add" in log
     assert "guest:guest" not in log
+
+
+def test_hup_runs_the_program_again_with_the_same_options(worker, app):
+    one = worker("--loglevel", "INFO", "--concurrency", 3)
+    one.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: one.log().count("ready.") == 2, "it is ready again", TIMEOUT)
+    assert app.send_task("demo.add", (1, 2)).get(timeout=TIMEOUT) == 3
+    stats = app.control.inspect(destination=[one.node], timeout=TIMEOUT, limit=1).stats()
+    assert stats[one.node]["pool"]["max-concurrency"] == 3 and stats[one.node]["pid"] == one.pid
