@@ -101,9 +101,11 @@ def test_a_deadline_ends_the_waiting(tools, own_redis):
     tool.send("async", id="t1", status="SUCCESS", result=1, deadline=0.5)
     assert tool.wait(failed="t1")["code"] == "unavailable"
     server.start()
+    tool.send("async", id="back", status="SUCCESS", result=1)
+    tool.wait(stored="back")
     with redis.Redis.from_url(server.url) as admin:
         admin.config_set("maxmemory", 1)
-        tool.send("async", id="t2", status="SUCCESS", result=1, deadline=0.5)
+        tool.send("async", id="t2", status="SUCCESS", result=1, deadline=3)
         answer = tool.wait(failed="t2")
         assert answer["code"] == "unavailable" and "OOM" in answer["message"]
         admin.config_set("maxmemory", 0)
