@@ -8,6 +8,7 @@
 #include "celeryc/worker/pool_report.h"
 #include "celeryc/worker/task_context.h"
 #include "common/bytes.h"
+#include "common/uuid.h"
 
 #include <pthread.h>
 
@@ -23,6 +24,7 @@ struct child {
     struct task_keeper keeper;
     struct backend *backend; /* made when first needed, as is the publisher */
     struct publisher *publisher;
+    char oid[UUID_SIZE]; /* reply_to of what it sends; "" until it sends something */
     struct bytes in;
     struct bytes out; /* reports, to be written when the results before them are stored */
     size_t *unstored; /* where in `out` the reports begin whose results are in the backend's queue */
@@ -87,8 +89,12 @@ void execute(struct child *child, const struct pool_order *order);
  * own arguments. task->children tells what was published. ERROR_INVALID: a signature that cannot be sent. */
 bool follow_success(struct child *child, struct celery_task *task, json_t *result, struct error *error);
 
-/* After a failure: the later steps of the chain fail too (queued as results), errbacks are published. What
- * goes wrong is logged. */
-void follow_failure(struct child *child, struct celery_task *task, json_t *exception, const char *traceback);
+/* After the result is queued: the chord that the task is part of hears of it. */
+void follow_end(struct child *child, struct celery_task *task, const char *status, json_t *result);
+
+/* After a failure: its chord hears of it, the later steps of the chain fail too (queued as results if
+ * `store`), errbacks are called or published. What goes wrong is logged. */
+void follow_failure(struct child *child, struct celery_task *task, json_t *exception, const char *traceback,
+                    bool store);
 
 #endif

@@ -175,6 +175,7 @@ void child_fill_meta(const struct child *child, const struct celery_task *task, 
 {
     const struct task_message *message = task->message;
     meta->task_id = message->id;
+    meta->children = task->children;
     meta->group_id = message->group;
     meta->parent_id = message->parent_id;
     meta->extended = child->options->result_extended;

@@ -133,7 +133,8 @@ static void end_failed(struct child *child, struct celery_task *task, struct poo
     ending->traceback = task_traceback(task);
     report->result.outcome = RUN_FAILURE;
     report->result.stored = true;
-    if (!result_is_ignored(task) || task->type->store_errors_even_if_ignored) {
+    bool store = !result_is_ignored(task) || task->type->store_errors_even_if_ignored;
+    if (store) {
         struct task_meta meta = {.status = "FAILURE",
                                  .result = exception,
                                  .traceback = ending->traceback,
@@ -143,7 +144,7 @@ static void end_failed(struct child *child, struct celery_task *task, struct poo
         if (!report->result.stored)
             log_write(LOG_ERROR, task->message->id, "the failure is not stored: %s", error.message);
     }
-    follow_failure(child, task, exception, ending->traceback);
+    follow_failure(child, task, exception, ending->traceback, store);
     json_decref(exception);
 }
 
@@ -158,13 +159,13 @@ static bool end_succeeded(struct child *child, struct celery_task *task, json_t 
                          error.message);
         return false;
     }
-    struct task_meta meta = {
-        .status = "SUCCESS", .result = value, .children = task->children, .date_done = clock_wall()};
+    struct task_meta meta = {.status = "SUCCESS", .result = value, .date_done = clock_wall()};
     child_fill_meta(child, task, &meta);
     if (!result_is_ignored(task) && !child_queue_result(child, &meta, &error)) {
         task_set_failure(task, "kombu.exceptions.EncodeError", error.message);
         return false;
     }
+    follow_end(child, task, "SUCCESS", value);
     report->result.outcome = RUN_SUCCESS;
     report->result.stored = true;
     ending->result = repr_value(value, &error);
@@ -244,9 +245,7 @@ void execute(struct child *child, const struct pool_order *order)
 
     enum message_fault fault = read_message(&task, order, &error);
     json_t *value = NULL;
-    if (fault == MESSAGE_GOOD && task.body.chord.data != NULL) {
-        task_set_failure(&task, "NotImplementedError", "this worker does not run parts of chords");
-    } else if (fault == MESSAGE_GOOD) {
+    if (fault == MESSAGE_GOOD) {
         announce(child, &task);
         value = run(child, &task, &report.result.runtime);
     } else if (fault == MESSAGE_UNFIT) {

@@ -7,6 +7,7 @@
 #include "celeryc/events/dispatcher.h"
 #include "celeryc/results/backend_async.h"
 #include "celeryc/worker/banner.h"
+#include "celeryc/worker/builtins.h"
 #include "celeryc/worker/child.h"
 #include "celeryc/worker/fork_server.h"
 #include "celeryc/worker/pidfile.h"
@@ -152,7 +153,7 @@ static bool start_pool(struct worker *worker, struct error *error)
 {
     const struct worker_options *options = &worker->options;
     const struct pool_options pool = {
-        .types = worker->program->tasks,
+        .types = worker->types,
         .concurrency = (int)options->concurrency,
         .max_tasks_per_child = (int)options->max_tasks_per_child,
         .soft_time_limit = options->soft_time_limit,
@@ -301,10 +302,11 @@ static int run(struct worker *worker, char **argv)
     struct error error = {0};
     const struct celery_worker_program *program = worker->program;
     const struct worker_options *options = &worker->options;
+    worker->types = builtins_join(program->tasks);
     struct child_options child = {
         .app = program->app,
         .hostname = options->hostname,
-        .types = program->tasks,
+        .types = worker->types,
         .backend = backend_settings(options),
         .broker = worker_broker(worker, NULL),
         .default_queue = options->default_queue,
@@ -313,7 +315,7 @@ static int run(struct worker *worker, char **argv)
         .max_memory = (size_t)options->max_memory_per_child * 1024,
         .child_start = program->child_start,
     };
-    if (!registry_init(&worker->registry, program->tasks, &error))
+    if (worker->types == NULL || !registry_init(&worker->registry, worker->types, &error))
         return complain(program, &error, 1);
     worker->fork_server = fork_server_start(child_main, &child, &error);
     if (worker->fork_server == NULL)
@@ -329,6 +331,7 @@ static int run(struct worker *worker, char **argv)
     stop(worker);
     fork_server_stop(worker->fork_server);
     registry_clear(&worker->registry);
+    free(worker->types);
     log_info("%s has stopped, exit code %d", options->hostname, worker->exit_code);
     if (worker->restart && worker->exit_code == 0) {
         log_warning("Running %s again", argv[0]);

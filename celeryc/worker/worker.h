@@ -41,6 +41,7 @@ enum worker_phase {
 
 struct worker {
     const struct celery_worker_program *program;
+    struct celery_task_type *types; /* owned: its tasks and those built in */
     struct worker_options options;
     struct ev_loop *loop;
     double begun; /* clock_monotonic() at start, for `uptime` */
@@ -73,7 +74,8 @@ struct worker {
     char results_shown[1024];   /* the result backend without its password */
     struct mailbox *mailbox;
     struct id_ring *revoked;
-    bool anything_revoked; /* most workers never look into the ring */
+    bool anything_revoked;  /* most workers never look into the ring */
+    json_t *revoked_stamps; /* {header: [values]}; NULL: none */
 
     enum worker_phase phase;
     int exit_code;
@@ -153,6 +155,9 @@ struct broker_options worker_broker(const struct worker *worker,
 
 /* ---- view.c ---- */
 void view_init(struct worker *worker); /* fills worker->view */
+
+/* ---- steer.c ---- */
+void steer_init(struct control_worker *view);
 
 /* ---- beat.c: heartbeats, autoscaling ---- */
 void beat_start(struct worker *worker);
