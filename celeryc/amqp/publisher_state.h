@@ -13,7 +13,7 @@
 
 /* Unconfirmed on the wire at most. So few bytes fit into the sockets' buffers, so that a broker that has
  * stopped reading does not stop this thread, too (a single larger message may). */
-#define PUBLISHER_SENT_MOST 4096
+#define PUBLISHER_SENT_MOST 2048
 #define PUBLISHER_BYTES_MOST (1 << 20)
 
 struct outgoing {
