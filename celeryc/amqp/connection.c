@@ -187,7 +187,7 @@ static bool handle_control(struct connection *connection, const amqp_frame_t *fr
         return true;
     if (frame->payload.method.id == AMQP_CONNECTION_BLOCKED_METHOD) {
         const amqp_connection_blocked_t *blocked = frame->payload.method.decoded;
-        log_warning("the broker takes no messages for now: %.*s", (int)blocked->reason.len,
+        log_warning("the broker takes no messages at present: %.*s", (int)blocked->reason.len,
                     (char *)blocked->reason.bytes);
         connection->blocked = true;
     } else if (frame->payload.method.id == AMQP_CONNECTION_UNBLOCKED_METHOD) {

@@ -36,7 +36,7 @@ struct connection {
 
     amqp_connection_state_t state; /* NULL: not open */
     int fd;                        /* the socket; -1 */
-    bool blocked; /* the broker takes no messages for now (connection.blocked: memory or disk alarm) */
+    bool blocked; /* the broker takes no messages at present (connection.blocked: memory or disk alarm) */
     int server_major, server_minor;
 
     pthread_mutex_t mutex; /* guards what follows */

@@ -245,7 +245,7 @@ def test_an_alarm_of_the_broker_holds_messages_back_until_it_is_over(own_rabbitm
     one = tool(node.url)
     one.add(queue, exchange="")
     one.publish("first", queue)  # whether the broker still takes it depends on its version
-    wait_for(lambda: "takes no messages for now" in one.text(), "the broker's word that it is blocked")
+    wait_for(lambda: "takes no messages at present" in one.text(), "the broker's word that it is blocked")
     one.publish("late", queue, timeout=2)
     assert one.wait_outcomes(["late"]) == {"late": "expired"}
     one.publish("patient", queue)
