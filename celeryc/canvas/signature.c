@@ -103,8 +103,11 @@ json_t *signature_kwargs(json_t *signature)
 
 json_t *signature_tasks(json_t *signature)
 {
+    enum signature_kind kind = signature_kind(signature);
+    if (kind == SIGNATURE_TASK)
+        return NULL;
     json_t *kwargs = signature_kwargs(signature);
-    const char *name = signature_kind(signature) == SIGNATURE_CHORD ? "header" : "tasks";
+    const char *name = kind == SIGNATURE_CHORD ? "header" : "tasks";
     json_t *tasks = json_object_get(kwargs, name);
     return json_is_object(tasks) ? tasks : member(kwargs, name, JSON_ARRAY);
 }

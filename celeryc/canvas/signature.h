@@ -32,7 +32,7 @@ const char *signature_option_text(json_t *signature, const char *name); /* NULL:
 json_t *signature_args(json_t *signature);                              /* array */
 json_t *signature_kwargs(json_t *signature);                            /* object */
 json_t *
-signature_tasks(json_t *signature); /* of a chain or group: the array; a chord's header: array or group */
+signature_tasks(json_t *signature); /* of a chain or group: the array; a chord's header: array or group; else NULL */
 json_t *signature_body(json_t *signature); /* of a chord; NULL: none */
 json_t *signature_last(json_t *tasks);     /* of an array; NULL: empty */
 bool signature_is_immutable(json_t *signature);
