@@ -1,4 +1,5 @@
-"""The C worker's events are those of Celery's own worker: the same ones, in the same order, with the same fields."""
+"""The C worker's events are those of Celery's own worker: the same ones, in the same order, with the same
+fields."""
 
 import pytest
 
@@ -56,7 +57,7 @@ def test_what_happened_is_in_the_fields(worker, app, monitor):
     good, bad = app.send_task("demo.add", (1,), {"y": 2}), app.send_task("demo.fail")
     received = monitor.wait("task-received", good.id)
     assert (received["name"], received["args"], received["kwargs"]) == ("demo.add", "(1,)", "{'y': 2}")
-    assert (received["retries"], received["eta"], received["expires"], received["parent_id"]) == (0, None, None, None)
+    assert [received[name] for name in ("retries", "eta", "expires", "parent_id")] == [0, None, None, None]
     assert received["root_id"] == good.id
     succeeded = monitor.wait("task-succeeded", good.id)
     assert succeeded["result"] == "3" and succeeded["runtime"] >= 0

@@ -1,5 +1,5 @@
-"""A broker or a Redis that goes away stops nothing but time: what ran goes on, what was held comes again, nothing runs twice
-and nothing is lost."""
+"""A broker or a Redis that goes away stops nothing but time: what ran goes on, what was held comes again,
+nothing runs twice and nothing is lost."""
 
 import os
 import pathlib
@@ -12,7 +12,8 @@ from tests.celery.test_broker_faults import rabbitmqctl
 from tests.celery.worker_tool import depth
 
 TIMEOUT = 180
-QUICK = {"CELERY_BROKER_RETRY_FIRST": "0.2", "CELERY_BROKER_RETRY_STEP": "0.2", "CELERY_BROKER_RETRY_MOST": "1"}
+QUICK = {"CELERY_BROKER_RETRY_FIRST": "0.2", "CELERY_BROKER_RETRY_STEP": "0.2",
+         "CELERY_BROKER_RETRY_MOST": "1"}
 
 
 @pytest.fixture
@@ -53,10 +54,11 @@ def test_a_broker_s_restart_loses_nothing_and_runs_nothing_twice(own, worker, tm
 
 
 def test_a_run_that_outlives_its_delivery_is_adopted(own_rabbitmq, redis_url, worker, tmp_path):
-    """RabbitMQ closes the channel of a consumer that holds a message for too long, and delivers the message again."""
+    """RabbitMQ closes the channel of a consumer that holds a message for too long, and delivers it again."""
     from tests.harness.workers import celery_app
     server = own_rabbitmq(consumer_timeout=5000)
-    rabbitmqctl(server, "eval", "application:set_env(rabbit, channel_tick_interval, 1000).")  # looked at once a minute else
+    # looked at once a minute else
+    rabbitmqctl(server, "eval", "application:set_env(rabbit, channel_tick_interval, 1000).")
     app = celery_app(server.url, redis_url)
     worker("--concurrency", 2, "--loglevel", "INFO", broker=server.url, env=QUICK)
     runs = str(tmp_path / "runs")

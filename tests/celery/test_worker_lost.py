@@ -1,5 +1,5 @@
-"""Children that are killed: what becomes of the task they ran is decided as Celery decides it, and bounded where a task asks
-for it; the worker itself goes on."""
+"""Children that are killed: what becomes of the task they ran is decided as Celery decides it, and bounded
+where a task asks for it; the worker itself goes on."""
 
 import pytest
 from billiard.exceptions import WorkerLostError

@@ -1,4 +1,5 @@
-"""A Python client and the C worker: values, failures, retries, times and limits come out as from Celery's own worker."""
+"""A Python client and the C worker: values, failures, retries, times and limits come out as from Celery's
+own worker."""
 
 import time
 
@@ -154,7 +155,7 @@ def test_a_rate_limit_spaces_the_runs(worker, app):
     began = time.time()
     results = [app.send_task("demo.limited", (number, 0)) for number in range(4)]
     assert [result.get(timeout=TIMEOUT) for result in results] == [0, 1, 2, 3]
-    assert time.time() - began >= 1.4  # 2/s: three pauses of half a second, of which clocks may round a little
+    assert time.time() - began >= 1.4  # 2/s: three pauses of half a second, a little less by rounding
 
 
 def test_a_quorum_queue_is_declared_and_served(worker, app, rabbitmq, vhost):

@@ -1,5 +1,5 @@
-"""Revoked tasks are not run, wherever they wait; running ones are ended where that is asked for; leases keep one id from
-running twice at a time; a health check tells whether the worker answers."""
+"""Revoked tasks are not run, wherever they wait; running ones are ended where that is asked for; leases
+keep one id from running twice at a time; a health check tells whether the worker answers."""
 
 import pathlib
 import subprocess
@@ -33,7 +33,8 @@ def is_known(app, node, uuid):
 
 
 def revoke(app, node, uuid, **how):
-    wait_for(lambda: app.control.revoke(uuid, destination=[node], reply=True, timeout=5.0, **how), "it is revoked", TIMEOUT)
+    wait_for(lambda: app.control.revoke(uuid, destination=[node], reply=True, timeout=5.0, **how),
+             "it is revoked", TIMEOUT)
 
 
 def test_a_task_that_waits_for_its_time_is_revoked_when_that_comes(worker, app, monitor, rabbitmq, vhost):
@@ -101,7 +102,7 @@ def test_a_lease_keeps_one_id_from_running_twice_at_a_time(worker, app, monitor,
         return [event["timestamp"] for event in list(monitor.events) if event["type"] == "task-started"]
 
     wait_for(lambda: len(started()) == 2, "both have run", TIMEOUT)
-    # The second began when the first had ended, 8 s later; half of that is for what may keep an event waiting.
+    # The second began when the first had ended, 8 s later; half of that is for what may hold up an event.
     assert abs(started()[1] - started()[0]) >= 4
 
 
@@ -110,8 +111,8 @@ def test_a_health_check_tells_whether_the_node_answers(worker, broker_url, redis
     settings = environment(CELERY_BROKER_URL=broker_url, CELERY_RESULT_BACKEND=redis_url)
 
     def ping(node):
-        return subprocess.run([program("tasks-worker"), "--ping", "--hostname", node, "--ping-timeout", "5"], env=settings,
-                              capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run([program("tasks-worker"), "--ping", "--hostname", node, "--ping-timeout", "5"],
+                              env=settings, capture_output=True, text=True, timeout=120, check=False)
 
     wait_for(lambda: ping(one.node).returncode == 0, "the node answers", TIMEOUT)
     nobody = ping("nobody@nowhere")

@@ -1,4 +1,5 @@
-"""The worker stops as it is told: warm it finishes what runs and gives back the rest, cold it gives back what it can."""
+"""The worker stops as it is told: warm it finishes what runs and gives back the rest, cold it gives back
+what it can."""
 
 import os
 import pathlib
@@ -62,7 +63,8 @@ def test_a_second_term_changes_nothing(worker, app, tmp_path):
     assert result.get(timeout=TIMEOUT) == "done"
 
 
-@pytest.mark.parametrize("signals", [[signal.SIGQUIT], [signal.SIGINT, signal.SIGINT], [signal.SIGTERM, signal.SIGQUIT]])
+@pytest.mark.parametrize("signals", [
+    [signal.SIGQUIT], [signal.SIGINT, signal.SIGINT], [signal.SIGTERM, signal.SIGQUIT]])
 def test_a_cold_shutdown_gives_back_late_acknowledged_tasks(signals, worker, app, tmp_path):
     one = worker("--concurrency", 1)
     runs = str(tmp_path / "runs")
@@ -107,15 +109,17 @@ def test_a_pid_file_is_written_kept_and_removed(worker, tmp_path, broker_url, re
     path = tmp_path / "worker.pid"
     one = worker("--pidfile", path)
     assert int(path.read_text()) == one.pid
-    second = subprocess.run([program("tasks-worker"), "--pidfile", str(path)], capture_output=True, text=True, timeout=120,
-                            env=environment(CELERY_BROKER_URL=broker_url, CELERY_RESULT_BACKEND=redis_url), check=False)
+    settings = environment(CELERY_BROKER_URL=broker_url, CELERY_RESULT_BACKEND=redis_url)
+    second = subprocess.run([program("tasks-worker"), "--pidfile", str(path)], capture_output=True, text=True,
+                            timeout=120, env=settings, check=False)
     assert second.returncode == 1 and str(path) in second.stderr
     one.finish()
     assert not path.exists()
 
 
 @pytest.mark.parametrize("words, code, said", [
-    (["--help"], 0, "--concurrency"), (["--version"], 0, "1.0"), (["--no-such-option"], 2, "--no-such-option"),
+    (["--help"], 0, "--concurrency"), (["--version"], 0, "1.0"),
+    (["--no-such-option"], 2, "--no-such-option"),
     (["--concurrency", "many"], 2, "--concurrency"), (["--broker", "http://x"], 2, "--broker")])
 def test_the_command_line_answers(words, code, said):
     ended = subprocess.run([program("tasks-worker"), *words], capture_output=True, text=True, timeout=120,

@@ -1,4 +1,5 @@
-"""What the tests of the C worker share: a monitor that collects events, raw messages, what lies in the queues."""
+"""What the tests of the C worker share: a monitor that collects events, raw messages, what lies in the
+queues."""
 
 import threading
 
@@ -20,7 +21,8 @@ class Monitor:
 
     def _run(self):
         with self.app.connection_for_read() as connection:
-            receiver = celery.events.EventReceiver(connection, handlers={"*": self.events.append}, app=self.app)
+            receiver = celery.events.EventReceiver(connection, handlers={"*": self.events.append},
+                                                   app=self.app)
             with receiver.consumer_context() as (consuming, _, _):  # a clone of the connection
                 self.ready.set()
                 while not self.stopped.is_set():
@@ -56,10 +58,11 @@ def publish(broker_url, body, queue="celery", **properties):
 
 
 def depth(rabbitmq, vhost, queue="celery"):
-    """Messages in a queue, ready and unacknowledged; -1 while the broker has not counted them yet. 0: there is no queue."""
+    """Messages in a queue, ready and unacknowledged; -1 while the broker has not counted them yet, 0 when there
+    is no queue."""
     found = rabbitmq.queue(queue, vhost)
     return found.get("messages", -1) if found else 0
 
 
 def wait_until_empty(rabbitmq, vhost, queue="celery", timeout=120):
-    wait_for(lambda: depth(rabbitmq, vhost, queue) == 0, f"queue {queue} is empty and all is acknowledged", timeout)
+    wait_for(lambda: depth(rabbitmq, vhost, queue) == 0, f"queue {queue} is empty, all is acknowledged", timeout)
