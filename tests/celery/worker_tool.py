@@ -58,11 +58,11 @@ def publish(broker_url, body, queue="celery", **properties):
 
 
 def depth(rabbitmq, vhost, queue="celery"):
-    """Messages in a queue, ready and unacknowledged; -1 while the broker has not counted them yet, 0 when there
+    """Messages in a queue, ready and unacknowledged; -1 while the broker has not counted yet, 0 when there
     is no queue."""
     found = rabbitmq.queue(queue, vhost)
     return found.get("messages", -1) if found else 0
 
 
 def wait_until_empty(rabbitmq, vhost, queue="celery", timeout=120):
-    wait_for(lambda: depth(rabbitmq, vhost, queue) == 0, f"queue {queue} is empty, all is acknowledged", timeout)
+    wait_for(lambda: depth(rabbitmq, vhost, queue) == 0, f"queue {queue} is empty, all acknowledged", timeout)
