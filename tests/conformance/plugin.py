@@ -35,9 +35,11 @@ celery.contrib.pytest.celery_session_worker = celery_session_worker
 celery.utils.nodenames.anon_nodename = lambda *args, **kwargs: NODE
 
 
-def pytest_collection_modifyitems(items):
-    """More time for the tests that wait longer than the suite's general limit."""
-    limits = suite.slow()
+def pytest_collection_modifyitems(config, items):
+    """The time limit of the command line counts for all, though the suite gives most of its tests five minutes (which
+    they would need only where they fail), but for those that are known to wait longer."""
+    limits, general = suite.slow(), float(config.getoption("timeout"))
     for item in items:
-        if item.nodeid in limits:
-            item.add_marker(pytest.mark.timeout(limits[item.nodeid]), append=False)
+        own = item.get_closest_marker("timeout")
+        seconds = (own.args[0] if own.args else own.kwargs["timeout"]) if own else general
+        item.add_marker(pytest.mark.timeout(limits.get(item.nodeid, min(seconds, general))), append=False)

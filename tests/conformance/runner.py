@@ -1,4 +1,4 @@
-"""usage: tests/conformance/run [--reference] [--backend redis|rpc] [FILE or test id of the suite]...
+"""usage: tests/conformance/run [OPTION]... [FILE or test id of the suite]...   (--help: the options)
 
 Runs Celery's own integration suite (t/integration of its source distribution) against the C worker integration-worker,
 or with --reference (REFERENCE=1 in the environment) against the genuine Python worker, in two lanes beside each other,
@@ -35,18 +35,20 @@ class Lane:
 
     def __init__(self, name, targets, options):
         self.name, self.targets, self.options = name, targets, options
-        self.folder = LOGS / name
+        self.folder = LOGS / options.name / name
         self.outcomes, self.reasons, self.problems = {}, {}, []
 
     def environment(self):
-        redis = self.redis.url
-        return {**os.environ, "CELERY_BROKER_URL": self.rabbitmq.url,
-                "CELERY_RESULT_BACKEND": redis if self.options.backend == "redis" else "rpc://",
-                "TEST_BROKER": self.rabbitmq.url.replace("amqp://", "pyamqp://"),
-                "TEST_BACKEND": redis if self.options.backend == "redis" else "rpc://",
+        """What the tests are told, and what their Redis tasks in the worker read, too."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("CELERY_")}
+        return {**kept, "TEST_BROKER": self.rabbitmq.url.replace("amqp://", "pyamqp://"), "TEST_BACKEND": self.backend,
                 "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(self.redis.port),
                 "CONFORMANCE_NODE": f"{self.name}@conformance",
                 "PYTHONPATH": f"{ROOT}{os.pathsep}{self.options.source}"}
+
+    @property
+    def backend(self):
+        return self.redis.url if self.options.backend == "redis" else "rpc://"
 
     def worker(self):
         node = ["--hostname", f"{self.name}@conformance", "--concurrency", self.options.concurrency,
@@ -56,7 +58,10 @@ class Lane:
         else:
             program = pathlib.Path(self.options.build) / "tests" / "celery" / "integration-worker"
             command = [program, "--result-extended", *node]
-        return Process(command, self.folder / "worker.log", cwd=str(self.options.source), env=self.environment())
+        # Not in the tests' own environment, where it would go before what a test configures.
+        environment = {**self.environment(), "CELERY_BROKER_URL": self.rabbitmq.url,
+                       "CELERY_RESULT_BACKEND": self.backend}
+        return Process(command, self.folder / "worker.log", cwd=str(self.options.source), env=environment)
 
     def pytest(self):
         report = self.folder / "report.xml"
@@ -166,7 +171,7 @@ def targets_of(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reference", action="store_true", default=os.environ.get("REFERENCE", "") not in ("", "0"))
     parser.add_argument("--backend", choices=("redis", "rpc"),
                         default="rpc" if os.environ.get("BACKEND", "").startswith("rpc") else "redis")
@@ -174,8 +179,10 @@ def main():
     parser.add_argument("--concurrency", default="1", help="child processes of the worker; the suite's own has 1")
     parser.add_argument("--timeout", default="60", help="seconds for one test")
     parser.add_argument("--everything", action="store_true", help="also the tests of left-out.tsv")
+    parser.add_argument("--name", help="of the folder for logs in .state/conformance; by the worker where not given")
     parser.add_argument("targets", nargs="*")
     options = parser.parse_args()
+    options.name = options.name or f"{'reference' if options.reference else 'c'}-{options.backend}"
     options.source = suite.unpacked()
     lanes = [Lane(f"lane{number}", targets, options) for number, targets in enumerate(targets_of(options))]
     threads = [threading.Thread(target=lane.run) for lane in lanes]
