@@ -42,14 +42,18 @@ json_t *control_raise(struct control_call *call, const char *type, const char *f
 /* ---- arguments ---- */
 const char *control_text(const struct control_call *call, const char *name); /* NULL: absent, or no text */
 bool control_truth(const struct control_call *call, const char *name);       /* as Python's bool() */
+/* `signal`: "SIGTERM", "TERM" or 15; absent: SIGTERM. 0, and an exception, when there is no such signal. */
+int control_signal(struct control_call *call);
 long control_integer(const struct control_call *call, const char *name, long absent);
 
 /* ---- tables; each ended by an entry without a name ---- */
 extern const struct control_command inspect_tasks_commands[];
 extern const struct control_command inspect_worker_commands[];
 extern const struct control_command steer_events_commands[];
+extern const struct control_command steer_limits_commands[];
 extern const struct control_command steer_pool_commands[];
 extern const struct control_command steer_queues_commands[];
+extern const struct control_command steer_stamps_commands[];
 extern const struct control_command steer_tasks_commands[];
 
 #endif

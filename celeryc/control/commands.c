@@ -11,8 +11,8 @@
 #define TEXT_MOST 65536 /* bytes of a reply's text; an id is at most 4096 */
 
 static const struct control_command *const families[] = {
-    inspect_worker_commands, inspect_tasks_commands, steer_events_commands,
-    steer_tasks_commands,    steer_pool_commands,    steer_queues_commands,
+    inspect_worker_commands, inspect_tasks_commands, steer_events_commands, steer_tasks_commands,
+    steer_stamps_commands,   steer_limits_commands,  steer_pool_commands,   steer_queues_commands,
 };
 
 const struct control_command *control_at(size_t index)

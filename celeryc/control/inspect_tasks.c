@@ -96,8 +96,12 @@ static json_t *query_task(struct control_call *call)
 /* ---- what is registered ---- */
 
 /* Text of a task's attribute as Python's str() has it; false: None, or no such attribute. */
-static bool attribute_text(const struct celery_task_type *type, const char *name, char *text, size_t size)
+static bool attribute_text(const struct control_worker *worker, const struct celery_task_type *type,
+                           const char *name, char *text, size_t size)
 {
+    double soft, hard;
+    worker->time_limits(worker->context, type, &soft, &hard);
+    const char *rate = worker->rate_limit(worker->context, type);
     const struct {
         const char *name;
         bool value;
@@ -111,7 +115,7 @@ static bool attribute_text(const struct celery_task_type *type, const char *name
     const struct {
         const char *name;
         double value;
-    } limits[] = {{"time_limit", type->time_limit}, {"soft_time_limit", type->soft_time_limit}};
+    } limits[] = {{"time_limit", hard}, {"soft_time_limit", soft}};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
         if (strcmp(flags[i].name, name) == 0)
             return snprintf(text, size, "%s", flags[i].value ? "True" : "False") > 0;
@@ -121,7 +125,7 @@ static bool attribute_text(const struct celery_task_type *type, const char *name
             return limits[i].value > 0 && snprintf(text, size, "%g", limits[i].value) > 0;
     }
     if (strcmp(name, "rate_limit") == 0)
-        return type->rate_limit != NULL && snprintf(text, size, "%s", type->rate_limit) > 0;
+        return rate != NULL && snprintf(text, size, "%s", rate) > 0;
     if (strcmp(name, "name") == 0)
         return snprintf(text, size, "%s", type->name) > 0;
     if (strcmp(name, "max_retries") == 0 && type->max_retries != CELERY_UNLIMITED)
@@ -136,7 +140,8 @@ static bool attribute_text(const struct celery_task_type *type, const char *name
 }
 
 /* "name [rate_limit=10/s ...]", or the name alone where no attribute that was asked for is set. */
-static json_t *describe_type(const struct celery_task_type *type, const json_t *attributes)
+static json_t *describe_type(const struct control_worker *worker, const struct celery_task_type *type,
+                             const json_t *attributes)
 {
     struct bytes text;
     size_t index;
@@ -148,7 +153,7 @@ static json_t *describe_type(const struct celery_task_type *type, const json_t *
     json_array_foreach((json_t *)attributes, index, attribute)
     {
         const char *name = json_string_value(attribute);
-        if (name == NULL || *name == '_' || !attribute_text(type, name, value, sizeof value))
+        if (name == NULL || *name == '_' || !attribute_text(worker, type, name, value, sizeof value))
             continue;
         bytes_append_format(&text, NULL, "%s%s=%s", text.size == plain ? " [" : " ", name, value);
     }
@@ -167,8 +172,9 @@ static int compare_types(const void *left, const void *right)
 
 static json_t *registered(struct control_call *call)
 {
-    size_t count = 0;
+    size_t count = 0, shown = 0;
     const struct celery_task_type *types = call->worker->types;
+    bool builtins = control_truth(call, "builtins");
     while (types[count].name != NULL)
         count++;
     const struct celery_task_type **sorted = malloc((count + 1) * sizeof *sorted);
@@ -176,12 +182,14 @@ static json_t *registered(struct control_call *call)
                              ? json_incref(json_object_get(call->arguments, "taskinfoitems"))
                              : json_pack("[s, s, s]", "exchange", "routing_key", "rate_limit");
     json_t *list = json_array();
-    for (size_t i = 0; sorted != NULL && i < count; i++)
-        sorted[i] = &types[i];
+    for (size_t i = 0; sorted != NULL && i < count; i++) {
+        if (builtins || strncmp(types[i].name, "celery.", strlen("celery.")) != 0)
+            sorted[shown++] = &types[i];
+    }
     if (sorted != NULL)
-        qsort(sorted, count, sizeof *sorted, compare_types);
-    for (size_t i = 0; sorted != NULL && i < count; i++)
-        json_array_append_new(list, describe_type(sorted[i], attributes));
+        qsort(sorted, shown, sizeof *sorted, compare_types);
+    for (size_t i = 0; sorted != NULL && i < shown; i++)
+        json_array_append_new(list, describe_type(call->worker, sorted[i], attributes));
     free(sorted);
     json_decref(attributes);
     return list;

@@ -53,16 +53,20 @@ static json_t *stats(struct control_call *call)
     const struct control_worker *worker = call->worker;
     char clock[24];
     snprintf(clock, sizeof clock, "%lld", (long long)lamport_value(worker->clock));
-    return json_pack(
+    json_t *numbers = json_pack(
         "{s:o, s:i, s:s, s:I, s:o, s:o, s:I, s:o}", "total", worker->totals(worker->context), "pid",
         (int)getpid(), "clock", clock, "uptime", (json_int_t)(clock_monotonic() - worker->started + 0.5),
         "pool", worker->pool(worker->context), "broker", worker->broker(worker->context), "prefetch_count",
         (json_int_t)worker->prefetch_count(worker->context), "rusage", rusage());
+    json_t *autoscaler = worker->autoscaler(worker->context);
+    if (autoscaler != NULL)
+        json_object_set_new(numbers, "autoscaler", autoscaler);
+    return numbers;
 }
 
 static json_t *conf(struct control_call *call)
 {
-    return call->worker->configuration(call->worker->context);
+    return call->worker->configuration(call->worker->context, control_truth(call, "with_defaults"));
 }
 
 /* "key: repr" a line, as celery/app/utils.py Settings.humanize(). */
@@ -95,7 +99,7 @@ static json_t *report(struct control_call *call)
                         worker->app, worker->version != NULL ? worker->version : "?", JANSSON_VERSION,
                         system.sysname, sizeof(void *) * 8, system.release, worker->app, worker->transport,
                         worker->results != NULL ? worker->results : "disabled");
-    json_t *settings = worker->configuration(worker->context);
+    json_t *settings = worker->configuration(worker->context, false);
     append_settings(&text, settings);
     json_decref(settings);
     json_t *reply = control_ok("%s", text.size > 0 ? bytes_text(&text) : "");

@@ -13,22 +13,31 @@
 #define QUEUE_EXPIRES 10000      /* milliseconds without a consumer (control_queue_expires) */
 #define QUEUE_MESSAGE_TTL 300000 /* milliseconds that a request may wait (control_queue_ttl) */
 #define NAME_MOST 255            /* bytes of a short string of AMQP */
+#define LISTENERS_MOST 4
+
+struct listening {
+    char queue[NAME_MOST + 1]; /* its name, and the tag of its consumer; "": free */
+    struct mailbox_listener listener;
+};
 
 struct mailbox {
     const struct control_worker *worker;
     struct publisher *replies;
     struct consumer *consumer;
-    char *reply_exchange; /* "reply.celery.pidbox" */
+    char *reply_exchange;      /* "reply.celery.pidbox" */
+    char queue[NAME_MOST + 1]; /* where requests come, and the tag of its consumer */
     bool in_use_logged;
+    struct listening listening[LISTENERS_MOST];
 };
 
 /* ---- life cycle ---- */
 
-static void consume_requests(struct mailbox *mailbox, const char *queue, const char *exchange)
+static void consume_requests(struct mailbox *mailbox, const char *exchange)
 {
     json_t *arguments =
         json_pack("{s:i, s:i}", "x-expires", QUEUE_EXPIRES, "x-message-ttl", QUEUE_MESSAGE_TTL);
-    struct queue_spec requests = {.name = queue,
+    struct queue_spec requests = {.name = mailbox->queue,
+                                  .consumer_tag = mailbox->queue,
                                   .exchange = exchange,
                                   .exchange_type = "fanout",
                                   .routing_key = "",
@@ -49,8 +58,8 @@ static void declare_replies(struct mailbox *mailbox)
 struct mailbox *mailbox_new(const struct mailbox_options *options, struct error *error)
 {
     const char *namespace = options->namespace != NULL ? options->namespace : "celery";
-    char exchange[NAME_MOST + 1], queue[NAME_MOST + 1];
-    int longest = snprintf(queue, sizeof queue, "%s.%s.pidbox", options->worker->hostname, namespace);
+    char exchange[NAME_MOST + 1];
+    int longest = snprintf(NULL, 0, "%s.%s.pidbox", options->worker->hostname, namespace);
     snprintf(exchange, sizeof exchange, "%s.pidbox", namespace);
     if (longest < 0 || longest > NAME_MOST) {
         error_set(error, ERROR_LIMIT, "the node's name %s is too long for its mailbox",
@@ -63,6 +72,7 @@ struct mailbox *mailbox_new(const struct mailbox_options *options, struct error 
         error_set(error, ERROR_MEMORY, "out of memory");
         return NULL;
     }
+    snprintf(mailbox->queue, sizeof mailbox->queue, "%s.%s.pidbox", options->worker->hostname, namespace);
     mailbox->worker = options->worker;
     mailbox->replies = options->replies;
     struct consumer_options consumer = {.broker = options->broker, .message_limit = CONTROL_REQUEST_MOST};
@@ -73,7 +83,7 @@ struct mailbox *mailbox_new(const struct mailbox_options *options, struct error 
         return NULL;
     }
     declare_replies(mailbox);
-    consume_requests(mailbox, queue, exchange);
+    consume_requests(mailbox, exchange);
     return mailbox;
 }
 
@@ -89,6 +99,40 @@ void mailbox_free(struct mailbox *mailbox, double timeout)
 int mailbox_fd(const struct mailbox *mailbox)
 {
     return consumer_fd(mailbox->consumer);
+}
+
+/* ---- listeners ---- */
+
+static struct listening *listening_to(struct mailbox *mailbox, const char *queue)
+{
+    for (size_t i = 0; queue != NULL && i < LISTENERS_MOST; i++) {
+        if (strcmp(mailbox->listening[i].queue, queue) == 0)
+            return &mailbox->listening[i];
+    }
+    return NULL;
+}
+
+bool mailbox_listen(struct mailbox *mailbox, const struct queue_spec *queue,
+                    const struct mailbox_listener *listener, struct error *error)
+{
+    struct listening *place = listening_to(mailbox, "");
+    if (place == NULL || strlen(queue->name) > NAME_MOST)
+        return error_set(error, ERROR_LIMIT, "%.64s cannot be listened to", queue->name);
+    snprintf(place->queue, sizeof place->queue, "%s", queue->name);
+    place->listener = *listener;
+    struct queue_spec spec = *queue;
+    spec.consumer_tag = place->queue;
+    consumer_add(mailbox->consumer, &spec);
+    return true;
+}
+
+void mailbox_stop_listening(struct mailbox *mailbox, const char *queue)
+{
+    struct listening *place = listening_to(mailbox, queue);
+    if (place == NULL || place->queue[0] == '\0')
+        return;
+    consumer_cancel(mailbox->consumer, place->queue);
+    *place = (struct listening){.queue = ""};
 }
 
 /* ---- replies ---- */
@@ -170,22 +214,40 @@ static void take_request(struct mailbox *mailbox, const struct wire_message *mes
     control_request_clear(&request);
 }
 
+static void take_refusal(struct mailbox *mailbox, const struct consumer_event *event,
+                         const struct listening *listening)
+{
+    const char *reason = event->reason != NULL ? event->reason : "refused";
+    if (listening != NULL)
+        log_warning("%s cannot be listened to: %s", listening->queue, reason);
+    else if (!mailbox->in_use_logged)
+        log_warning(
+            "remote control: a node named %s is already using this mailbox, or was a moment ago; trying "
+            "again: %s",
+            mailbox->worker->hostname, reason);
+    mailbox->in_use_logged = mailbox->in_use_logged || listening == NULL;
+}
+
 static void take_event(struct mailbox *mailbox, const struct consumer_event *event)
 {
+    bool delivered = event->kind == CONSUMER_DELIVERY;
+    const char *queue = delivered ? event->consumer_tag : event->queue;
+    const struct listening *listening = queue != NULL && *queue != '\0' ? listening_to(mailbox, queue) : NULL;
     switch (event->kind) {
     case CONSUMER_DELIVERY:
-        take_request(mailbox, &event->message);
+        if (listening != NULL)
+            listening->listener.heard(listening->listener.context, &event->message);
+        else if (queue != NULL && strcmp(queue, mailbox->queue) == 0)
+            take_request(mailbox, &event->message);
         break;
     case CONSUMER_QUEUE_REFUSED:
-        if (!mailbox->in_use_logged)
-            log_warning(
-                "remote control: a node named %s is already using this mailbox, or was a moment ago; trying "
-                "again: %s",
-                mailbox->worker->hostname, event->reason != NULL ? event->reason : "refused");
-        mailbox->in_use_logged = true;
+        take_refusal(mailbox, event, listening);
         break;
     case CONSUMER_QUEUE_READY:
-        mailbox->in_use_logged = false;
+        if (listening == NULL)
+            mailbox->in_use_logged = false;
+        else if (listening->listener.ready != NULL)
+            listening->listener.ready(listening->listener.context);
         break;
     default:
         break;

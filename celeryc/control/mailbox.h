@@ -26,6 +26,20 @@ struct mailbox *mailbox_new(const struct mailbox_options *options,
 void mailbox_free(struct mailbox *mailbox,
                   double timeout); /* waits that long at most for the broker; NULL is allowed */
 
+/* ---- what else comes on this connection ---- */
+
+struct mailbox_listener {
+    void (*ready)(void *context); /* the queue is consumed from, once for each connection; may be NULL */
+    void (*heard)(void *context, const struct wire_message *message);
+    void *context;
+};
+/* Consumes from one queue more, until it is told to stop. The name tells queues apart. ERROR_LIMIT,
+ * ERROR_MEMORY.
+ */
+bool mailbox_listen(struct mailbox *mailbox, const struct queue_spec *queue,
+                    const struct mailbox_listener *listener, struct error *error);
+void mailbox_stop_listening(struct mailbox *mailbox, const char *queue);
+
 int mailbox_fd(const struct mailbox *mailbox); /* readable when mailbox_turn() has work */
 void mailbox_turn(struct mailbox *mailbox);    /* runs what came, replies */
 

@@ -1,5 +1,6 @@
 /* Commands that switch events, and that concern neighbours. */
 #include "celeryc/control/command.h"
+#include "celeryc/control/gossip.h"
 #include "common/log.h"
 
 static json_t *switch_events(struct control_call *call, bool tasks, const char *word)
@@ -34,7 +35,9 @@ static json_t *heartbeat(struct control_call *call)
 /* Elections are held among workers that gossip; one that does not takes no part, as in Celery. */
 static json_t *election(struct control_call *call)
 {
-    (void)call;
+    if (call->worker->gossip != NULL)
+        gossip_hold_election(call->worker->gossip, control_text(call, "id"), control_text(call, "topic"),
+                             json_object_get(call->arguments, "action"));
     return NULL;
 }
 

@@ -6,6 +6,11 @@
 
 static json_t *resize(struct control_call *call, int direction, const char *word)
 {
+    json_t *scaled = call->worker->autoscaler(call->worker->context);
+    json_decref(scaled);
+    if (scaled != NULL)
+        return control_error("pool_%s is not supported with autoscale. Adjust autoscale range instead.",
+                             word);
     long by = control_integer(call, "n", json_object_get(call->arguments, "n") == NULL ? 1 : -1);
     if (by < 0 || by > STEP_MOST)
         return control_raise(call, "ValueError", "n must be a number from 0 to %d", STEP_MOST);
@@ -23,10 +28,22 @@ static json_t *pool_shrink(struct control_call *call)
     return resize(call, -1, "shrink");
 }
 
-/* The pool has the size it is told; nothing here changes it by load. */
+/* An integer from 0 on, or null: as it is (-1). False when it is neither. */
+static bool read_bound(const struct control_call *call, const char *name, long *bound)
+{
+    const json_t *value = json_object_get(call->arguments, name);
+    *bound = value == NULL || json_is_null(value) ? -1 : control_integer(call, name, -2);
+    return *bound >= -1 && *bound <= STEP_MOST;
+}
+
 static json_t *autoscale(struct control_call *call)
 {
-    return control_raise(call, "ValueError", "Autoscale not enabled");
+    long most, least;
+    if (!read_bound(call, "max", &most) || !read_bound(call, "min", &least))
+        return control_raise(call, "ValueError", "max and min must be numbers from 0 to %d", STEP_MOST);
+    if (!call->worker->autoscale(call->worker->context, &most, &least))
+        return control_raise(call, "ValueError", "Autoscale not enabled");
+    return control_ok("autoscale now max=%ld min=%ld", most, least);
 }
 
 /* What a restart is for, code that has changed, a program in C cannot load. */

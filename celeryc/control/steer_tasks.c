@@ -30,8 +30,7 @@ static json_t *ids_of(const struct control_call *call)
     return unique;
 }
 
-/* "SIGTERM", "TERM" or 15; absent: SIGTERM. 0 and an exception when there is no such signal. */
-static int signal_of(struct control_call *call)
+int control_signal(struct control_call *call)
 {
     const json_t *value = json_object_get(call->arguments, "signal");
     if (value == NULL || json_is_null(value))
@@ -108,7 +107,7 @@ static json_t *terminate_all(struct control_call *call, const json_t *ids, int n
 static json_t *revoke_ids(struct control_call *call, bool terminated)
 {
     const struct control_worker *worker = call->worker;
-    int number = terminated ? signal_of(call) : 0;
+    int number = terminated ? control_signal(call) : 0;
     json_t *id, *reply;
     size_t index;
     if (terminated && number == 0)
@@ -117,6 +116,7 @@ static json_t *revoke_ids(struct control_call *call, bool terminated)
     json_array_foreach(ids, index, id)
     {
         worker->revoke(worker->context, json_string_value(id));
+        worker->store_revoked(worker->context, json_string_value(id));
     }
     reply = terminated ? terminate_all(call, ids, number)
                        : reply_with("tasks ", ids, true, " flagged as revoked");

@@ -11,6 +11,8 @@
 typedef void request_visitor(void *visitor, const struct request *request);
 typedef void queue_visitor(void *visitor, const struct queue_spec *queue);
 
+struct gossip; /* gossip.h */
+
 struct control_worker {
     void *context; /* the first argument of every function below */
 
@@ -22,6 +24,7 @@ struct control_worker {
     const struct celery_task_type *types; /* ended by one without a name */
     struct lamport_clock *clock;
     struct events *events; /* or NULL: there are none */
+    struct gossip *gossip; /* or NULL: it does not listen to its neighbours */
     double started;        /* clock_monotonic() when the worker started */
 
     /* ---- what it does now ---- */
@@ -37,21 +40,36 @@ struct control_worker {
     unsigned (*prefetch_count)(void *context);
     json_t *(*pool)(void *context);   /* pool_describe() */
     json_t *(*broker)(void *context); /* consumer_describe() of the task queues' connection */
-    json_t *(*configuration)(
-        void *context); /* {"broker_url": "amqp://guest:**@...", "task_acks_late": ...}: settings that
-                           are not at their default, by Celery's names where it has one; no secret */
-    json_t *(*revoked)(void *context); /* array of the ids that are revoked */
+    /* {"broker_url": "amqp://guest:**@...", "task_acks_late": ...}: settings that are not at their default
+     * (or all), by Celery's names where it has one; no secret. */
+    json_t *(*configuration)(void *context, bool with_defaults);
+    json_t *(*revoked)(void *context);    /* array of the ids that are revoked, the oldest first */
+    json_t *(*autoscaler)(void *context); /* {"max", "min", "current", "qty"}; NULL: no autoscaling */
+    /* What holds for a task now, whatever its type was declared with. */
+    const char *(*rate_limit)(void *context, const struct celery_task_type *type); /* NULL: none */
+    void (*time_limits)(void *context, const struct celery_task_type *type, double *soft, double *hard);
 
     /* ---- what it is told to do ---- */
     /* Ends as by SIGTERM (warm shutdown). */
     void (*shutdown)(void *context);
     /* From now on the task is not run here; what waits here is disposed of as revoked when its turn comes. */
     void (*revoke)(void *context, const char *id);
+    /* Stores REVOKED at once for a task that does not run here, unless it has begun or ended elsewhere. */
+    void (*store_revoked)(void *context, const char *id);
+    /* From now on no task is run here that has this stamp (`value`: any JSON; borrowed). */
+    void (*revoke_stamp)(void *context, const char *header, json_t *value);
     /* Ends a run with `signal`, once it has started where it is not running yet. False: no such request here.
      */
     bool (*terminate)(void *context, const char *id, int signal);
     /* By `by` more (or fewer, negative) children; `prefetch` follows. */
     void (*pool_grow)(void *context, int by);
+    /* Changes the bounds between which the pool grows and shrinks; < 0: that one stays. Gives what they are
+     * then. False: no autoscaling. */
+    bool (*autoscale)(void *context, long *most, long *least);
+    /* "10/s"; NULL: none. It must be a rate (rate.h). False: no such task. */
+    bool (*set_rate_limit)(void *context, const char *task, const char *rate);
+    /* Seconds, 0: none. Counts for all that has not begun. False: no such task. */
+    bool (*set_time_limits)(void *context, const char *task, double soft, double hard);
     void (*add_queue)(void *context, const struct queue_spec *queue); /* text is copied */
     void (*cancel_queue)(void *context, const char *name);
 };

@@ -408,13 +408,19 @@ static void put_load(struct printer *to)
     PUT(to, "]");
 }
 
-static struct printer *begin_worker(struct events *events, double freq)
+static struct printer *begin_single(struct events *events)
 {
     struct printer *to = &events->single;
     (void)make_prefix(events, NULL);
     bytes_truncate(&to->text, 0);
     to->failed = events->prefix.failed;
     begin_event(events, to);
+    return to;
+}
+
+static struct printer *begin_worker(struct events *events, double freq)
+{
+    struct printer *to = begin_single(events);
     PUT(to, ", \"freq\": ");
     put_float(to, freq);
     return to;
@@ -459,4 +465,27 @@ void events_worker_heartbeat_asked(struct events *events)
 {
     put_software(begin_worker(events, FREQ_ASKED));
     end_worker(events, "worker-heartbeat", "worker.heartbeat");
+}
+
+/* ---- elections ---- */
+
+void events_worker_elect(struct events *events, const char *id, const char *topic, const json_t *action)
+{
+    struct printer *to = begin_single(events);
+    PUT(to, ", \"id\": ");
+    put_string(to, id);
+    PUT(to, ", \"topic\": ");
+    put_string(to, topic);
+    PUT(to, ", \"action\": ");
+    to->failed = to->failed || !json_text_append(&to->text, action, NULL);
+    PUT(to, ", \"cver\": 1");
+    end_worker(events, "worker-elect", "worker.elect");
+}
+
+void events_worker_elect_seen(struct events *events, const char *id)
+{
+    struct printer *to = begin_single(events);
+    PUT(to, ", \"id\": ");
+    put_string(to, id);
+    end_worker(events, "worker-elect-ack", "worker.elect.ack");
 }

@@ -64,5 +64,10 @@ void events_worker_heartbeat(struct events *events, const struct event_worker *w
 void events_worker_offline(struct events *events, const struct event_worker *worker);
 /* The heartbeat that remote control asks for: without figures, freq 5. */
 void events_worker_heartbeat_asked(struct events *events);
+/* A claim in an election, and that one was seen (celery/worker/consumer/gossip.py). `action`: any JSON, or
+ * NULL.
+ */
+void events_worker_elect(struct events *events, const char *id, const char *topic, const json_t *action);
+void events_worker_elect_seen(struct events *events, const char *id);
 
 #endif

@@ -32,6 +32,7 @@ struct task_meta {
     json_t *children;      /* array or NULL: [] */
     const char *group_id, *parent_id; /* stored when not NULL, as Celery does */
     double date_done;                 /* wall clock; 0: date_done is null (states that are not ready) */
+    bool unless_begun;                /* not over a state of a task that has begun or ended; `kept` then */
     /* result_extended: stored when `extended` */
     bool extended;
     const char *name, *worker, *queue;

@@ -33,7 +33,8 @@ char *result_keys_task(const struct result_keys *keys, const char *task_id)
 bool result_text_init(struct result_text *text, const struct result_keys *keys, const struct task_meta *meta,
                       struct error *error)
 {
-    *text = (struct result_text){.key = result_keys_task(keys, meta->task_id)};
+    *text = (struct result_text){.key = result_keys_task(keys, meta->task_id),
+                                 .unless_begun = meta->unless_begun};
     if (text->key == NULL)
         return error_set(error, ERROR_MEMORY, "out of memory");
     memcpy(text->seconds, keys->seconds, sizeof text->seconds);
@@ -58,4 +59,5 @@ void result_text_command(const struct result_text *text, struct redis_command *c
     redis_command_add_text(command, text->key);
     redis_command_add(command, text->text, text->size);
     redis_command_add_text(command, text->seconds);
+    redis_command_add_text(command, text->unless_begun ? "1" : "0");
 }

@@ -25,6 +25,7 @@ struct result_text {
     char *text;
     size_t size;
     char seconds[24];
+    bool unless_begun;
 };
 
 bool result_text_init(struct result_text *text, const struct result_keys *keys, const struct task_meta *meta,

@@ -3,6 +3,7 @@
  */
 #include "celeryc/message/task_message.h"
 #include "celeryc/results/lease.h"
+#include "celeryc/worker/stamps.h"
 #include "celeryc/worker/worker.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -195,7 +196,9 @@ bool admit_is_revoked(struct worker *worker, struct request *request)
 {
     bool expired = request->message->expires_text != NULL && clock_wall() > request->expires;
     bool revoked = worker->anything_revoked && id_ring_has(worker->revoked, request->id, 0, NULL);
-    if (!expired && !revoked)
+    const char *stamp =
+        stamps_revoke(worker->revoked_stamps, request->message->stamped_headers, request->message->stamps);
+    if (!expired && !revoked && stamp == NULL)
         return false;
     log_write(LOG_INFO, request->id, "Discarding revoked task: %s[%s]", task_message_name(request->message),
               request->id);

@@ -132,6 +132,7 @@ void consume_connected(struct worker *worker, uint32_t epoch)
 {
     worker->epoch = epoch;
     worker->connected = true;
+    neighbours_connected(worker);
     if (worker->was_ready)
         log_info("Connected to the broker again");
     else

@@ -3,16 +3,29 @@
 #include "celeryc/worker/worker.h"
 #include "common/log.h"
 
+/* The message's limits, else the task's, else the worker's: those that hold now. */
+static void set_limits(struct worker *worker, struct request *request)
+{
+    const struct task_message *message = request->message;
+    const struct registered *entry = registry_of(&worker->registry, request->type);
+    const struct worker_options *options = &worker->options;
+    double limit = entry->time_limit > 0 ? entry->time_limit : options->time_limit,
+           soft = entry->soft_time_limit > 0 ? entry->soft_time_limit : options->soft_time_limit;
+    request->time_limit = message->time_limit > 0 ? message->time_limit : limit;
+    request->soft_time_limit = message->soft_time_limit > 0 ? message->soft_time_limit : soft;
+}
+
 void dispatch_ready(struct worker *worker)
 {
     struct request_list *ready = &worker->requests.states[REQUEST_READY];
-    if (worker->phase != PHASE_RUNNING || ready->first == NULL)
+    if (worker->phase != PHASE_RUNNING || worker->mingling || ready->first == NULL)
         return;
     size_t room = pool_room(worker->pool);
     while (ready->first != NULL && room > 0) {
         struct request *request = ready->first;
         if (admit_is_revoked(worker, request))
             continue;
+        set_limits(worker, request);
         requests_move(&worker->requests, request, REQUEST_HANDED);
         pool_submit(worker->pool, request);
         room = pool_room(worker->pool);

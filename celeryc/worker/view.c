@@ -75,7 +75,25 @@ static void put(json_t *object, const char *name, json_t *value)
     (void)json_object_set_new(object, name, value);
 }
 
-static json_t *configuration(void *context)
+static void put_where(json_t *object, bool wanted, const char *name, json_t *value)
+{
+    if (wanted)
+        put(object, name, value);
+    else
+        json_decref(value);
+}
+
+static json_t *number_or_none(long number)
+{
+    return number > 0 ? json_integer(number) : json_null();
+}
+
+static json_t *seconds_or_none(double seconds)
+{
+    return seconds > 0 ? json_real(seconds) : json_null();
+}
+
+static json_t *configuration(void *context, bool all)
 {
     const struct worker *worker = context;
     const struct worker_options *options = &worker->options;
@@ -97,28 +115,27 @@ static json_t *configuration(void *context)
     put(conf, "worker_log_color", json_false());
     put(conf, "worker_concurrency", json_integer(options->concurrency));
     put(conf, "worker_prefetch_multiplier", json_integer(options->prefetch_multiplier));
-    if (options->task_events)
-        put(conf, "worker_send_task_events", json_true());
-    if (options->result_extended)
-        put(conf, "result_extended", json_true());
-    if (options->track_started)
-        put(conf, "task_track_started", json_true());
-    if (options->time_limit > 0)
-        put(conf, "task_time_limit", json_real(options->time_limit));
-    if (options->soft_time_limit > 0)
-        put(conf, "task_soft_time_limit", json_real(options->soft_time_limit));
-    if (options->max_tasks_per_child > 0)
-        put(conf, "worker_max_tasks_per_child", json_integer(options->max_tasks_per_child));
-    if (options->max_memory_per_child > 0)
-        put(conf, "worker_max_memory_per_child", json_integer(options->max_memory_per_child));
-    if (options->reject_on_worker_lost)
-        put(conf, "task_reject_on_worker_lost", json_true());
-    if (strcmp(options->default_queue, "celery") != 0)
-        put(conf, "task_default_queue", json_string(options->default_queue));
-    if (strcmp(options->queue_type, "classic") != 0)
-        put(conf, "task_default_queue_type", json_string(options->queue_type));
-    if (options->queue_priorities > 0)
-        put(conf, "task_queue_max_priority", json_integer(options->queue_priorities));
+    put_where(conf, all || options->task_events, "worker_send_task_events",
+              json_boolean(options->task_events));
+    put_where(conf, all || options->result_extended, "result_extended",
+              json_boolean(options->result_extended));
+    put_where(conf, all || options->track_started, "task_track_started",
+              json_boolean(options->track_started));
+    put_where(conf, all || options->time_limit > 0, "task_time_limit", seconds_or_none(options->time_limit));
+    put_where(conf, all || options->soft_time_limit > 0, "task_soft_time_limit",
+              seconds_or_none(options->soft_time_limit));
+    put_where(conf, all || options->max_tasks_per_child > 0, "worker_max_tasks_per_child",
+              number_or_none(options->max_tasks_per_child));
+    put_where(conf, all || options->max_memory_per_child > 0, "worker_max_memory_per_child",
+              number_or_none(options->max_memory_per_child));
+    put_where(conf, all || options->reject_on_worker_lost, "task_reject_on_worker_lost",
+              json_boolean(options->reject_on_worker_lost));
+    put_where(conf, all || strcmp(options->default_queue, "celery") != 0, "task_default_queue",
+              json_string(options->default_queue));
+    put_where(conf, all || strcmp(options->queue_type, "classic") != 0, "task_default_queue_type",
+              json_string(options->queue_type));
+    put_where(conf, all || options->queue_priorities > 0, "task_queue_max_priority",
+              number_or_none(options->queue_priorities));
     return conf;
 }
 
@@ -135,64 +152,32 @@ static json_t *revoked(void *context)
     return ids;
 }
 
-static void shut_down(void *context)
+static json_t *autoscaler(void *context)
 {
-    shutdown_warm(context, "remote control asks for it");
+    const struct worker *worker = context;
+    const struct worker_options *options = &worker->options;
+    if (options->autoscale_most == 0)
+        return NULL;
+    size_t load = worker->requests.states[REQUEST_READY].count +
+                  worker->requests.states[REQUEST_HANDED].count +
+                  worker->requests.states[REQUEST_RUNNING].count;
+    return json_pack("{s:I, s:I, s:i, s:I}", "max", (json_int_t)options->autoscale_most, "min",
+                     (json_int_t)options->autoscale_least, "current", pool_concurrency(worker->pool), "qty",
+                     (json_int_t)load);
 }
 
-static void revoke_id(void *context, const char *id)
+static const char *rate_limit(void *context, const struct celery_task_type *type)
 {
     struct worker *worker = context;
-    log_info("Task %s is revoked", id);
-    worker->anything_revoked = true;
-    if (!id_ring_has(worker->revoked, id, 0, NULL))
-        id_ring_add(worker->revoked, id, 0, 0);
-    /* One that is in a child's hands and has not begun is taken back, and found revoked when it is dispatched
-     * anew. */
-    for (struct request *request = requests_find(&worker->requests, id, NULL); request != NULL;
-         request = requests_find(&worker->requests, id, request)) {
-        if (request->state == REQUEST_HANDED) {
-            pool_take_back(worker->pool);
-            return;
-        }
-    }
+    return registry_of(&worker->registry, type)->rate_text;
 }
 
-static bool terminate(void *context, const char *id, int signal)
+static void time_limits(void *context, const struct celery_task_type *type, double *soft, double *hard)
 {
     struct worker *worker = context;
-    bool found = false;
-    for (struct request *request = requests_find(&worker->requests, id, NULL); request != NULL;
-         request = requests_find(&worker->requests, id, request)) {
-        if (request->state == REQUEST_SETTLING)
-            continue;
-        found = true;
-        request->terminate_signal = signal;
-        if (request->state ==
-            REQUEST_RUNNING) /* one that is handed over only is hit when it begins (dispatch.c) */
-            (void)pool_terminate(worker->pool, request, signal);
-    }
-    return found;
-}
-
-static void pool_grow(void *context, int by)
-{
-    struct worker *worker = context;
-    int wanted = pool_concurrency(worker->pool) + by;
-    pool_resize(worker->pool, wanted < 1 ? 1 : wanted > 512 ? 512 : wanted);
-}
-
-static void add_queue(void *context, const struct queue_spec *queue)
-{
-    struct worker *worker = context;
-    struct error error = {0};
-    if (worker->phase == PHASE_RUNNING && !consume_add(worker, queue, &error))
-        log_error("Cannot consume from %s: %s", queue->name, error.message);
-}
-
-static void cancel_queue(void *context, const char *name)
-{
-    consume_cancel(context, name);
+    const struct registered *entry = registry_of(&worker->registry, type);
+    *soft = entry->soft_time_limit;
+    *hard = entry->time_limit;
 }
 
 void view_init(struct worker *worker)
@@ -209,7 +194,7 @@ void view_init(struct worker *worker)
         .hostname = worker->options.hostname,
         .transport = "amqp",
         .results = results,
-        .types = worker->program->tasks,
+        .types = worker->types,
         .clock = &worker->clock,
         .events = worker->events,
         .started = worker->begun,
@@ -224,11 +209,9 @@ void view_init(struct worker *worker)
         .broker = broker,
         .configuration = configuration,
         .revoked = revoked,
-        .shutdown = shut_down,
-        .revoke = revoke_id,
-        .terminate = terminate,
-        .pool_grow = pool_grow,
-        .add_queue = add_queue,
-        .cancel_queue = cancel_queue,
+        .autoscaler = autoscaler,
+        .rate_limit = rate_limit,
+        .time_limits = time_limits,
     };
+    steer_init(&worker->view);
 }

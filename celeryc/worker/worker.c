@@ -188,7 +188,7 @@ static bool start_mailbox(struct worker *worker, struct error *error)
         .replies = worker->teller,
     };
     worker->mailbox = mailbox_new(&mailbox, error);
-    return worker->mailbox != NULL;
+    return worker->mailbox != NULL && neighbours_start(worker, error);
 }
 
 static bool start(struct worker *worker, struct error *error)
@@ -255,6 +255,7 @@ static void save_state(struct worker *worker)
 static void stop(struct worker *worker)
 {
     worker->phase = PHASE_OVER;
+    neighbours_stop(worker);
     mailbox_free(worker->mailbox, 2);
     if (worker->publisher != NULL)
         publisher_free(worker->publisher, 5);
@@ -282,6 +283,7 @@ static void stop(struct worker *worker)
     save_state(worker);
     id_ring_free(worker->done);
     id_ring_free(worker->revoked);
+    json_decref(worker->revoked_stamps);
     if (worker->loop != NULL) {
         beat_stop(worker);
         shutdown_unwatch(worker);

@@ -30,6 +30,7 @@
 struct backend_async;
 struct events;
 struct mailbox;
+struct mingle;
 
 enum worker_phase {
     PHASE_RUNNING,
@@ -73,6 +74,8 @@ struct worker {
     struct control_worker view; /* view.c */
     char results_shown[1024];   /* the result backend without its password */
     struct mailbox *mailbox;
+    struct mingle *mingle; /* NULL: --without-mingle */
+    bool mingling;         /* the neighbours may still tell what is revoked: nothing is begun yet */
     struct id_ring *revoked;
     bool anything_revoked;  /* most workers never look into the ring */
     json_t *revoked_stamps; /* {header: [values]}; NULL: none */
@@ -152,6 +155,11 @@ void consume_clear(struct worker *worker);
 struct broker_options worker_broker(const struct worker *worker,
                                     const char *purpose); /* for a connection; `purpose`
                                                              is borrowed */
+
+/* ---- neighbours.c: what the other workers of the cluster know ---- */
+bool neighbours_start(struct worker *worker, struct error *error); /* after the mailbox */
+void neighbours_connected(struct worker *worker);
+void neighbours_stop(struct worker *worker); /* before the mailbox */
 
 /* ---- view.c ---- */
 void view_init(struct worker *worker); /* fills worker->view */

@@ -11,7 +11,7 @@
 struct stub {
     struct request requests[3];
     char told[256];
-    bool down;
+    bool down, scaled;
 };
 
 static const char *const states[] = {"running", "ready", "later"};
@@ -83,6 +83,11 @@ static json_t *an_object(void *context)
     return json_pack("{s:i}", "demo.sleep", 3);
 }
 
+static json_t *configuration(void *context, bool with_defaults)
+{
+    return with_defaults ? json_pack("{s:i}", "all", 1) : an_object(context);
+}
+
 static json_t *revoked(void *context)
 {
     (void)context;
@@ -112,6 +117,56 @@ static void revoke_id(void *context, const char *id)
     note(context, "revoke", id, 0);
 }
 
+static void store_revoked(void *context, const char *id)
+{
+    note(context, "store", id, 0);
+}
+
+static void revoke_stamp(void *context, const char *header, json_t *value)
+{
+    note(context, header, json_is_string(value) ? json_string_value(value) : "several",
+         (int)json_array_size(value));
+}
+
+static json_t *autoscaler(void *context)
+{
+    struct stub *stub = context;
+    return stub->scaled ? json_pack("{s:i, s:i}", "max", 3, "min", 1) : NULL;
+}
+
+static bool autoscale(void *context, long *most, long *least)
+{
+    *most = *most < 0 ? 3 : *most;
+    *least = *least < 0 ? 1 : *least;
+    return ((struct stub *)context)->scaled;
+}
+
+static const char *rate_of(void *context, const struct celery_task_type *type)
+{
+    (void)context;
+    return type->rate_limit;
+}
+
+static void limits_of(void *context, const struct celery_task_type *type, double *soft, double *hard)
+{
+    (void)context;
+    *soft = type->soft_time_limit;
+    *hard = type->time_limit;
+}
+
+static bool set_rate_limit(void *context, const char *task, const char *rate)
+{
+    note(context, "rate", rate != NULL ? rate : "none", 0);
+    return strcmp(task, "demo.add") == 0;
+}
+
+static bool set_time_limits(void *context, const char *task, double soft, double hard)
+{
+    note(context, "soft", "", (int)(soft * 10));
+    note(context, "hard", "", (int)(hard * 10));
+    return strcmp(task, "demo.add") == 0;
+}
+
 static bool terminate_id(void *context, const char *id, int number)
 {
     note(context, "terminate", id, number);
@@ -134,7 +189,8 @@ static void cancel_queue(void *context, const char *name)
 }
 
 /* Runs a command on a stub and compares its reply, as JSON with sorted keys; "-" where nothing is replied. */
-static void check(const char *method, const char *arguments, const char *expected, const char *told)
+static void check_on(bool scaled, const char *method, const char *arguments, const char *expected,
+                     const char *told)
 {
     static struct lamport_clock lamport;
     static const struct celery_task_type types[] = {
@@ -143,6 +199,7 @@ static void check(const char *method, const char *arguments, const char *expecte
         {.name = NULL}};
     struct stub stub;
     set_up(&stub);
+    stub.scaled = scaled;
     const struct control_worker worker = {.context = &stub,
                                           .app = "demo",
                                           .version = "1",
@@ -157,7 +214,15 @@ static void check(const char *method, const char *arguments, const char *expecte
                                           .prefetch_count = prefetch_count,
                                           .pool = an_object,
                                           .broker = an_object,
-                                          .configuration = an_object,
+                                          .configuration = configuration,
+                                          .autoscaler = autoscaler,
+                                          .autoscale = autoscale,
+                                          .rate_limit = rate_of,
+                                          .time_limits = limits_of,
+                                          .set_rate_limit = set_rate_limit,
+                                          .set_time_limits = set_time_limits,
+                                          .store_revoked = store_revoked,
+                                          .revoke_stamp = revoke_stamp,
                                           .revoked = revoked,
                                           .shutdown = shut_down,
                                           .revoke = revoke_id,
@@ -178,6 +243,11 @@ static void check(const char *method, const char *arguments, const char *expecte
     json_decref(reply);
     json_decref(given);
     tear_down(&stub);
+}
+
+static void check(const char *method, const char *arguments, const char *expected, const char *told)
+{
+    check_on(false, method, arguments, expected, told);
 }
 
 #define INFO(id, ack, pid, start, args, kwargs)                                                              \
@@ -212,6 +282,7 @@ static void the_worker_is_shown(void)
           "[\"demo.add [acks_late=False max_retries=3]\", \"demo.sleep [acks_late=True max_retries=3]\"]",
           "");
     check("conf", "{\"with_defaults\": false}", "{\"demo.sleep\": 3}", "");
+    check("conf", "{\"with_defaults\": true}", "{\"all\": 1}", "");
     check("stats", NULL, NULL, "");
     check("report", NULL, NULL, "");
     check("memsample", NULL, NULL, "");
@@ -231,20 +302,74 @@ static void the_worker_is_shown(void)
 static void tasks_are_revoked_and_terminated(void)
 {
     check("revoke", "{\"task_id\": \"a\", \"terminate\": false, \"signal\": \"SIGTERM\"}",
-          "{\"ok\": \"tasks {'a'} flagged as revoked\"}", "revoke a 0;");
+          "{\"ok\": \"tasks {'a'} flagged as revoked\"}", "revoke a 0;store a 0;");
     check("revoke", "{\"task_id\": [\"a\", \"b\", \"a\", 7]}",
-          "{\"ok\": \"tasks {'a', 'b'} flagged as revoked\"}", "revoke a 0;revoke b 0;");
+          "{\"ok\": \"tasks {'a', 'b'} flagged as revoked\"}", "revoke a 0;store a 0;revoke b 0;store b 0;");
     check("revoke", "{\"task_id\": []}", "{\"ok\": \"tasks set() flagged as revoked\"}", "");
     check("revoke", "{\"task_id\": \"running\", \"terminate\": true, \"signal\": \"KILL\"}",
-          "{\"ok\": \"terminate: running\"}", "revoke running 0;terminate running 9;");
+          "{\"ok\": \"terminate: running\"}", "revoke running 0;store running 0;terminate running 9;");
     check("terminate", "{\"signal\": \"SIGUSR1\", \"task_id\": [\"a\"]}",
-          "{\"ok\": \"terminate: tasks unknown\"}", "revoke a 0;terminate a 10;");
+          "{\"ok\": \"terminate: tasks unknown\"}", "revoke a 0;store a 0;terminate a 10;");
     check("terminate", "{\"signal\": \"term\", \"task_id\": \"a\"}",
           "{\"error\": \"TypeError('signal name must be uppercase string.')\"}", "");
     check("terminate", "{\"signal\": \"SIGNONE\", \"task_id\": \"a\"}",
           "{\"error\": \"AttributeError(\\\"module 'signal' has no attribute 'SIGNONE'\\\")\"}", "");
     check("terminate", "{\"signal\": 4000, \"task_id\": \"a\"}",
           "{\"error\": \"ValueError('no such signal')\"}", "");
+}
+
+static void tasks_are_revoked_by_their_stamps(void)
+{
+    check("revoke_by_stamped_headers", "{\"headers\": {\"who\": \"me\"}}",
+          "{\"ok\": \"headers {'who': 'me'} flagged as revoked, but not terminated\"}", "who me 0;");
+    check("revoke_by_stamped_headers", "{\"headers\": [\"who=me\"]}",
+          "{\"ok\": \"headers {'who': 'me'} flagged as revoked, but not terminated\"}", "who me 0;");
+    check("revoke_by_stamped_headers", "{\"headers\": {\"who\": [\"me\", 1]}, \"terminate\": true}",
+          "{\"ok\": \"headers {'who': ['me', 1]} were not terminated\"}", "who several 2;");
+    check("revoke_by_stamped_headers", "{\"headers\": [\"me\"]}",
+          "{\"error\": \"IndexError('list index out of range')\"}", "");
+    check("revoke_by_stamped_headers", "{\"headers\": {\"a\": 1}, \"signal\": \"SIGNONE\"}",
+          "{\"error\": \"AttributeError(\\\"module 'signal' has no attribute 'SIGNONE'\\\")\"}", "");
+}
+
+static void limits_are_changed(void)
+{
+    check("rate_limit", "{\"task_name\": \"demo.add\", \"rate_limit\": \"10/m\"}",
+          "{\"ok\": \"new rate limit set successfully\"}", "rate 10/m 0;");
+    check("rate_limit", "{\"task_name\": \"demo.add\", \"rate_limit\": 5}",
+          "{\"ok\": \"new rate limit set successfully\"}", "rate 5 0;");
+    check("rate_limit", "{\"task_name\": \"demo.add\", \"rate_limit\": null}",
+          "{\"ok\": \"rate limit disabled successfully\"}", "rate none 0;");
+    check("rate_limit", "{\"task_name\": \"nobody\", \"rate_limit\": 0}", "{\"error\": \"unknown task\"}",
+          "rate none 0;");
+    check("rate_limit", "{\"task_name\": \"demo.add\", \"rate_limit\": \"often\"}",
+          "{\"error\": \"Invalid rate limit string: ValueError(\\\"could not convert string to float: "
+          "'often'\\\")\"}",
+          "");
+    check("rate_limit", "{\"task_name\": \"demo.add\", \"rate_limit\": \"1/y\"}",
+          "{\"error\": \"KeyError('y')\"}", "");
+    check("time_limit", "{\"task_name\": \"demo.add\", \"soft\": 1.5, \"hard\": 3}",
+          "{\"ok\": \"time limits set successfully\"}", "soft  15;hard  30;");
+    check("time_limit", "{\"task_name\": \"demo.add\", \"soft\": null}",
+          "{\"ok\": \"time limits set successfully\"}", "soft  0;hard  0;");
+    check("time_limit", "{\"task_name\": \"nobody\", \"hard\": 1}", "{\"error\": \"unknown task\"}",
+          "soft  0;hard  10;");
+    check("time_limit", "{\"task_name\": \"demo.add\", \"hard\": -1}",
+          "{\"error\": \"ValueError('limits are seconds from 0 to 1e+09')\"}", "");
+}
+
+static void a_pool_that_scales_itself_is_told_its_bounds(void)
+{
+    check_on(true, "autoscale", "{\"max\": 5, \"min\": null}", "{\"ok\": \"autoscale now max=5 min=1\"}", "");
+    check_on(true, "autoscale", "{\"max\": -5}",
+             "{\"error\": \"ValueError('max and min must be numbers from 0 to 512')\"}", "");
+    check_on(true, "pool_grow", "{\"n\": 1}",
+             "{\"error\": \"pool_grow is not supported with autoscale. Adjust autoscale range instead.\"}",
+             "");
+    check_on(true, "pool_shrink", NULL,
+             "{\"error\": \"pool_shrink is not supported with autoscale. Adjust autoscale range instead.\"}",
+             "");
+    check("pool_restart", NULL, "{\"error\": \"ValueError('Pool restarts not enabled')\"}", "");
 }
 
 static void pool_and_queues_are_steered(void)
@@ -304,6 +429,9 @@ static void the_table_is_whole(void)
 UNIT_MAIN("commands", {"tasks are shown by their state", tasks_are_shown_by_their_state},
           {"the worker is shown", the_worker_is_shown},
           {"tasks are revoked and terminated", tasks_are_revoked_and_terminated},
+          {"tasks are revoked by their stamps", tasks_are_revoked_by_their_stamps},
+          {"limits are changed", limits_are_changed},
+          {"a pool that scales itself is told its bounds", a_pool_that_scales_itself_is_told_its_bounds},
           {"pool and queues are steered", pool_and_queues_are_steered},
           {"events that are not there cannot be switched", events_that_are_not_there_cannot_be_switched},
           {"what does not fit is answered as Python answers it",
