@@ -3,8 +3,10 @@
 #include "celeryc/canvas/canvas.h"
 #include "celeryc/canvas/compose.h"
 #include "celeryc/canvas/link.h"
+#include "celeryc/message/repr.h"
 #include "common/uuid.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The option, taken out; a new reference, NULL: absent. */
@@ -48,6 +50,20 @@ static json_t *given_options(json_t *options)
     return given;
 }
 
+/* Python shows what came as a JSON array as a list, and as a tuple once it is copied or put together. */
+static void show_as_list(const struct canvas *canvas, json_t *signature, json_t *args, json_t *options)
+{
+    bool as_it_came = signature_is_immutable(signature) || json_array_size(args) == 0;
+    if (!canvas->from_message || canvas->depth > 1 || !as_it_came ||
+        json_object_get(options, "argsrepr") != NULL)
+        return;
+    json_t *own = signature_args(signature);
+    char *shown = json_array_size(own) > 0 ? repr_value(own, NULL) : NULL;
+    if (shown != NULL)
+        json_object_set_new(options, "argsrepr", json_string(shown));
+    free(shown);
+}
+
 static json_t *apply_task(struct canvas *canvas, json_t *signature, json_t *args, json_t *kwargs,
                           json_t *options)
 {
@@ -56,6 +72,7 @@ static json_t *apply_task(struct canvas *canvas, json_t *signature, json_t *args
     json_t *given = given_options(options), *result = NULL;
     const char *task = json_string_value(json_object_get(signature, "task"));
     signature_merge(signature, args, kwargs, given, &call);
+    show_as_list(canvas, signature, args, call.options);
     if (json_string_value(json_object_get(call.options, "task_id")) == NULL) {
         uuid_make(made);
         json_object_set_new(call.options, "task_id", json_string(made));
@@ -446,14 +463,8 @@ static json_t *apply_chord(struct canvas *canvas, json_t *chord, json_t *args, j
     return result;
 }
 
-json_t *canvas_apply(struct canvas *canvas, json_t *signature, json_t *args, json_t *kwargs, json_t *options)
+static json_t *apply(struct canvas *canvas, json_t *signature, json_t *args, json_t *kwargs, json_t *options)
 {
-    if (canvas->failed)
-        return NULL;
-    if (!json_is_object(signature)) {
-        canvas_fail(canvas, ERROR_INVALID, "what is to be sent is no signature");
-        return NULL;
-    }
     switch (signature_kind(signature)) {
     case SIGNATURE_CHAIN:
         return apply_chain(canvas, signature, args, kwargs, options);
@@ -464,4 +475,18 @@ json_t *canvas_apply(struct canvas *canvas, json_t *signature, json_t *args, jso
     default:
         return apply_task(canvas, signature, args, kwargs, options);
     }
+}
+
+json_t *canvas_apply(struct canvas *canvas, json_t *signature, json_t *args, json_t *kwargs, json_t *options)
+{
+    if (canvas->failed)
+        return NULL;
+    if (!json_is_object(signature)) {
+        canvas_fail(canvas, ERROR_INVALID, "what is to be sent is no signature");
+        return NULL;
+    }
+    canvas->depth++;
+    json_t *result = apply(canvas, signature, args, kwargs, options);
+    canvas->depth--;
+    return result;
 }

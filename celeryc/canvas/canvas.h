@@ -33,9 +33,12 @@ struct canvas {
     const char *default_queue;            /* NULL: "celery" */
     const char *task_id, *root_id;        /* of the task that sends; NULL: a client sends */
     double now;                           /* clock_wall() */
+    bool from_message; /* what is applied was in a message: arguments that stay as they came are shown as a
+                          list */
 
     struct canvas_step *steps;
     size_t count, capacity;
+    int depth;     /* of canvas_apply() in itself */
     json_t *trail; /* array of results: what the sending task has as its children */
     bool failed;
     struct error error; /* when failed: the first fault */

@@ -31,8 +31,8 @@ json_t *signature_option(json_t *signature, const char *name); /* NULL: absent *
 const char *signature_option_text(json_t *signature, const char *name); /* NULL: no text */
 json_t *signature_args(json_t *signature);                              /* array */
 json_t *signature_kwargs(json_t *signature);                            /* object */
-json_t *
-signature_tasks(json_t *signature); /* of a chain or group: the array; a chord's header: array or group; else NULL */
+json_t *signature_tasks(
+    json_t *signature); /* of a chain or group: the array; a chord's header: array or group; else NULL */
 json_t *signature_body(json_t *signature); /* of a chord; NULL: none */
 json_t *signature_last(json_t *tasks);     /* of an array; NULL: empty */
 bool signature_is_immutable(json_t *signature);

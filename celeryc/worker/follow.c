@@ -73,6 +73,7 @@ bool follow_apply(struct child *child, struct celery_task *task, json_t *signatu
 {
     struct canvas canvas;
     follow_canvas(child, task, &canvas);
+    canvas.from_message = true;
     json_t *made = canvas_apply(&canvas, signature, args, NULL, options);
     bool sent = follow_send(child, task, &canvas, error);
     if (result != NULL)
