@@ -37,8 +37,16 @@ bool redis_push_text(struct celery_task *task, const char *key, const char *text
     return true;
 }
 
+/* What kombu makes of bytes that are text (kombu/utils/json.py); else the value itself. */
+static const json_t *untyped(const json_t *value)
+{
+    const char *type = json_string_value(json_object_get(value, "__type__"));
+    return type != NULL && strcmp(type, "bytes") == 0 ? json_object_get(value, "__value__") : value;
+}
+
 bool redis_push(struct celery_task *task, const char *key, const json_t *value)
 {
+    value = untyped(value);
     if (json_is_string(value))
         return redis_push_text(task, key, json_string_value(value));
     if (!json_is_number(value)) {
