@@ -118,6 +118,9 @@ static json_t *revoke_ids(struct control_call *call, bool terminated)
         worker->revoke(worker->context, json_string_value(id));
         worker->store_revoked(worker->context, json_string_value(id));
     }
+    char *names = join(ids, false);
+    log_info("Tasks flagged as revoked: %s", names != NULL ? names : "");
+    free(names);
     reply = terminated ? terminate_all(call, ids, number)
                        : reply_with("tasks ", ids, true, " flagged as revoked");
     json_decref(ids);

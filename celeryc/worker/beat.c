@@ -4,8 +4,10 @@
 #include "common/clock.h"
 #include "common/log.h"
 
+#include <stdlib.h>
+
 #define AUTOSCALE_EVERY 1.0
-#define AUTOSCALE_KEEP 30.0 /* seconds of less load before a child is given up (worker/autoscale.py) */
+#define AUTOSCALE_KEEP 30.0 /* seconds of less load before children are given up; AUTOSCALE_KEEPALIVE */
 
 static void on_heartbeat(struct ev_loop *loop, ev_timer *timer, int events)
 {
@@ -16,6 +18,7 @@ static void on_heartbeat(struct ev_loop *loop, ev_timer *timer, int events)
         announce_worker(worker, ANNOUNCE_HEARTBEAT);
 }
 
+/* As celery/worker/autoscale.py: up with the load at once, down when it has been less for a while. */
 static void on_autoscale(struct ev_loop *loop, ev_timer *timer, int events)
 {
     (void)loop;
@@ -37,10 +40,11 @@ static void on_autoscale(struct ev_loop *loop, ev_timer *timer, int events)
         worker->idle_since = now;
         return;
     }
-    if (now - worker->idle_since < AUTOSCALE_KEEP)
+    if (now - worker->idle_since < worker->autoscale_keep)
         return;
-    log_info("Scaling down from %ld to %ld children", children, children - 1);
-    pool_resize(worker->pool, (int)children - 1);
+    long wanted = load > worker->options.autoscale_least ? load : worker->options.autoscale_least;
+    log_info("Scaling down from %ld to %ld children", children, wanted);
+    pool_resize(worker->pool, (int)wanted);
 }
 
 void beat_start(struct worker *worker)
@@ -50,6 +54,8 @@ void beat_start(struct worker *worker)
     ev_timer_init(&worker->autoscale, on_autoscale, AUTOSCALE_EVERY, AUTOSCALE_EVERY);
     worker->heartbeat.data = worker->autoscale.data = worker;
     worker->idle_since = clock_monotonic();
+    const char *keep = getenv("AUTOSCALE_KEEPALIVE");
+    worker->autoscale_keep = keep != NULL && atof(keep) > 0 ? atof(keep) : AUTOSCALE_KEEP;
     if (!worker->options.without_heartbeat)
         ev_timer_start(worker->loop, &worker->heartbeat);
     if (worker->options.autoscale_most > 0)

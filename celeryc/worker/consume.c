@@ -24,12 +24,14 @@ struct broker_options worker_broker(const struct worker *worker, const char *pur
 
 /* ---- prefetch ---- */
 
-/* Multiplier times children, and one more for each task that merely waits for its ETA (Celery's
- * increment_eventually). */
+/* Multiplier times children (with autoscaling: as many as there may be), and one more for each task that
+ * merely waits for its ETA (Celery's increment_eventually). */
 unsigned consume_prefetch(const struct worker *worker)
 {
     const struct worker_options *options = &worker->options;
-    size_t children = worker->pool ? (size_t)pool_concurrency(worker->pool) : (size_t)options->concurrency;
+    size_t children = options->autoscale_most > 0 ? (size_t)options->autoscale_most
+                      : worker->pool              ? (size_t)pool_concurrency(worker->pool)
+                                                  : (size_t)options->concurrency;
     size_t base =
         options->prefetch_multiplier > 0 ? (size_t)options->prefetch_multiplier * children : PREFETCH_MOST;
     size_t most = (size_t)options->eta_task_limit;

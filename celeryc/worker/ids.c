@@ -106,6 +106,22 @@ void id_ring_forget(struct id_ring *ring, const char *id, int retries)
         unlink_entry(ring, at - 1);
 }
 
+bool id_ring_mark(struct id_ring *ring, const char *id, int retries, uint32_t mark)
+{
+    size_t at = find(ring, id, retries);
+    if (at != 0)
+        ring->entries[at - 1].mark = mark;
+    return at != 0;
+}
+
+void id_ring_expire(struct id_ring *ring, uint32_t mark)
+{
+    for (size_t i = 0; i < ring->capacity; i++) {
+        if (ring->entries[i].id != NULL && ring->entries[i].mark < mark)
+            unlink_entry(ring, i);
+    }
+}
+
 const char *id_ring_next(const struct id_ring *ring, size_t *at)
 {
     while (*at < ring->capacity) {

@@ -16,11 +16,15 @@ struct id_ring;
 
 struct id_ring *id_ring_new(size_t capacity, struct error *error); /* capacity at least 1 */
 void id_ring_free(struct id_ring *ring);
-/* `mark` is kept with it (of runs that ended: the epoch of the delivery). When memory is out, nothing is
- * remembered. */
+/* `mark` is kept with it (of runs that ended: the epoch of the delivery; of revoked ids: when, in seconds).
+ * When memory is out, nothing is remembered. */
 void id_ring_add(struct id_ring *ring, const char *id, int retries, uint32_t mark);
 /* `mark` gets the latest one's, unless NULL. */
 bool id_ring_has(const struct id_ring *ring, const char *id, int retries, uint32_t *mark);
+/* Gives the latest entry of this id another mark; false: there is none. */
+bool id_ring_mark(struct id_ring *ring, const char *id, int retries, uint32_t mark);
+/* Forgets those whose mark is less than `mark`. */
+void id_ring_expire(struct id_ring *ring, uint32_t mark);
 void id_ring_forget(struct id_ring *ring, const char *id, int retries); /* all of its entries */
 /* Goes through the ids from the oldest on: *at is 0 at first. Borrowed until the next id_ring_add(); NULL at
  * the end. */

@@ -1,5 +1,7 @@
 #include "celeryc/worker/statedb.h"
 
+#include "common/clock.h"
+
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -15,7 +17,7 @@ static void take(const json_t *state, struct id_ring *revoked, struct lamport_cl
     json_array_foreach(json_object_get(state, "revoked"), index, id)
     {
         if (json_is_string(id) && !id_ring_has(revoked, json_string_value(id), 0, NULL))
-            id_ring_add(revoked, json_string_value(id), 0, 0);
+            id_ring_add(revoked, json_string_value(id), 0, (uint32_t)clock_monotonic());
     }
     lamport_adjust(clock, (int64_t)json_integer_value(json_object_get(state, "clock")));
 }
@@ -25,6 +27,8 @@ bool statedb_load(const char *path, struct id_ring *revoked, struct lamport_cloc
     struct stat status;
     if (stat(path, &status) != 0)
         return errno == ENOENT || error_set_errno(error, "cannot read the state in %s", path);
+    if (!S_ISREG(status.st_mode))
+        return error_set(error, ERROR_INVALID, "%s is no file", path);
     if (status.st_size > SIZE_MOST)
         return error_set(error, ERROR_INVALID, "the state in %s is larger than %ld bytes", path, SIZE_MOST);
     json_error_t problem;

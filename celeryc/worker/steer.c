@@ -16,10 +16,10 @@ static void shut_down(void *context)
 static void revoke_id(void *context, const char *id)
 {
     struct worker *worker = context;
-    log_info("Task %s is revoked", id);
+    uint32_t now = (uint32_t)clock_monotonic();
     worker->anything_revoked = true;
-    if (!id_ring_has(worker->revoked, id, 0, NULL))
-        id_ring_add(worker->revoked, id, 0, 0);
+    if (!id_ring_mark(worker->revoked, id, 0, now))
+        id_ring_add(worker->revoked, id, 0, now);
     /* One that is in a child's hands and has not begun is taken back, and found revoked when it is dispatched
      * anew. */
     for (struct request *request = requests_find(&worker->requests, id, NULL); request != NULL;
@@ -31,11 +31,19 @@ static void revoke_id(void *context, const char *id)
     }
 }
 
+void steer_expire_revoked(struct worker *worker)
+{
+    double oldest = clock_monotonic() - worker->revoked_expires;
+    if (oldest > 0)
+        id_ring_expire(worker->revoked, (uint32_t)oldest);
+}
+
 static void store_revoked(void *context, const char *id)
 {
     struct worker *worker = context;
     const struct request *request = requests_find(&worker->requests, id, NULL);
-    if (worker->backend == NULL || (request != NULL && request->state >= REQUEST_RUNNING))
+    /* revoke_id() has taken back what could be: what is in a child's hands still has begun. */
+    if (worker->backend == NULL || (request != NULL && request->state >= REQUEST_HANDED))
         return;
     struct error error = {0};
     json_t *result = task_exception("celery.exceptions.TaskRevokedError", "revoked");

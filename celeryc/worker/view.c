@@ -144,6 +144,7 @@ static json_t *revoked(void *context)
     struct worker *worker = context;
     json_t *ids = json_array();
     size_t at = 0;
+    steer_expire_revoked(worker);
     const char *id = id_ring_next(worker->revoked, &at);
     while (ids != NULL && id != NULL) {
         (void)json_array_append_new(ids, json_string(id));

@@ -22,9 +22,10 @@
 #include <unistd.h>
 
 #define EXIT_USAGE 2
-#define DONE_MOST 20000    /* runs remembered, see ids.h */
-#define REVOKED_MOST 50000 /* Celery's CELERY_WORKER_REVOKES_MAX */
-#define TURN_MOST 512      /* messages looked at in one turn of the loop, so that timers are never late */
+#define DONE_MOST 20000       /* runs remembered, see ids.h */
+#define REVOKED_MOST 50000    /* celery/worker/state.py REVOKES_MAX */
+#define REVOKED_EXPIRES 10800 /* seconds; REVOKE_EXPIRES */
+#define TURN_MOST 512         /* messages looked at in one turn of the loop, so that timers are never late */
 
 /* ---- a turn of the loop ---- */
 
@@ -191,11 +192,22 @@ static bool start_mailbox(struct worker *worker, struct error *error)
     return worker->mailbox != NULL && neighbours_start(worker, error);
 }
 
+/* What Celery too reads from the environment alone; nonsense counts as not said. */
+static double number_from(const char *variable, double otherwise)
+{
+    const char *text = getenv(variable);
+    double number = text != NULL ? atof(text) : 0;
+    return number >= 1 && number <= 1e6 ? number : otherwise;
+}
+
 static bool start(struct worker *worker, struct error *error)
 {
     worker->loop = ev_loop_new(EVFLAG_AUTO);
     worker->done = id_ring_new(DONE_MOST, error);
-    worker->revoked = worker->done ? id_ring_new(REVOKED_MOST, error) : NULL;
+    worker->revoked = worker->done
+                          ? id_ring_new((size_t)number_from("CELERY_WORKER_REVOKES_MAX", REVOKED_MOST), error)
+                          : NULL;
+    worker->revoked_expires = number_from("CELERY_WORKER_REVOKE_EXPIRES", REVOKED_EXPIRES);
     if (worker->revoked == NULL || !requests_init(&worker->requests, error))
         return false;
     if (worker->loop == NULL)
@@ -246,6 +258,7 @@ static void save_state(struct worker *worker)
     struct error error = {0};
     if (worker->options.statedb == NULL || worker->revoked == NULL || !worker->was_ready)
         return;
+    steer_expire_revoked(worker);
     if (!statedb_save(worker->options.statedb, worker->revoked, &worker->clock, &error))
         log_error("%s", error.message);
 }

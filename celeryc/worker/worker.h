@@ -77,6 +77,7 @@ struct worker {
     struct mingle *mingle; /* NULL: --without-mingle */
     bool mingling;         /* the neighbours may still tell what is revoked: nothing is begun yet */
     struct id_ring *revoked;
+    double revoked_expires; /* seconds that an id is known for */
     bool anything_revoked;  /* most workers never look into the ring */
     json_t *revoked_stamps; /* {header: [values]}; NULL: none */
 
@@ -93,7 +94,8 @@ struct worker {
     ev_io deliveries, stored, mail;
     ev_prepare before_sleep;
     ev_timer heartbeat, events_due, autoscale;
-    double idle_since; /* autoscaling: since when fewer children would do */
+    double idle_since;     /* autoscaling: since when fewer children would do */
+    double autoscale_keep; /* seconds of that before they are given up */
     char purposes[4][256];
 };
 
@@ -166,6 +168,7 @@ void view_init(struct worker *worker); /* fills worker->view */
 
 /* ---- steer.c ---- */
 void steer_init(struct control_worker *view);
+void steer_expire_revoked(struct worker *worker); /* forgets ids that were revoked long ago */
 
 /* ---- beat.c: heartbeats, autoscaling ---- */
 void beat_start(struct worker *worker);
