@@ -58,6 +58,8 @@ static json_t *stats(struct control_call *call)
         (int)getpid(), "clock", clock, "uptime", (json_int_t)(clock_monotonic() - worker->started + 0.5),
         "pool", worker->pool(worker->context), "broker", worker->broker(worker->context), "prefetch_count",
         (json_int_t)worker->prefetch_count(worker->context), "rusage", rusage());
+    json_object_set_new(numbers, "celeryc",
+                        json_pack("{s:f}", "timer_lag_max", worker->timer_lag(worker->context)));
     json_t *autoscaler = worker->autoscaler(worker->context);
     if (autoscaler != NULL)
         json_object_set_new(numbers, "autoscaler", autoscaler);

@@ -40,6 +40,8 @@ struct control_worker {
     unsigned (*prefetch_count)(void *context);
     json_t *(*pool)(void *context);   /* pool_describe() */
     json_t *(*broker)(void *context); /* consumer_describe() of the task queues' connection */
+    /* Seconds by which the parent's event loop was late at worst since the start. */
+    double (*timer_lag)(void *context);
     /* {"broker_url": "amqp://guest:**@...", "task_acks_late": ...}: settings that are not at their default
      * (or all), by Celery's names where it has one; no secret. */
     json_t *(*configuration)(void *context, bool with_defaults);

@@ -70,6 +70,12 @@ static json_t *broker(void *context)
     return consumer_describe(worker->consumer);
 }
 
+static double timer_lag(void *context)
+{
+    const struct worker *worker = context;
+    return worker->timer_lag;
+}
+
 static void put(json_t *object, const char *name, json_t *value)
 {
     (void)json_object_set_new(object, name, value);
@@ -208,6 +214,7 @@ void view_init(struct worker *worker)
         .prefetch_count = prefetch_count,
         .pool = pool,
         .broker = broker,
+        .timer_lag = timer_lag,
         .configuration = configuration,
         .revoked = revoked,
         .autoscaler = autoscaler,

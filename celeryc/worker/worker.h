@@ -93,7 +93,9 @@ struct worker {
     ev_idle more;                   /* active while there is a backlog */
     ev_io deliveries, stored, mail;
     ev_prepare before_sleep;
-    ev_timer heartbeat, events_due, autoscale;
+    ev_timer heartbeat, events_due, autoscale, pulse;
+    double pulse_due;      /* clock_monotonic() when the pulse is to come */
+    double timer_lag;      /* seconds by which the latest of all pulses was late */
     double idle_since;     /* autoscaling: since when fewer children would do */
     double autoscale_keep; /* seconds of that before they are given up */
     char purposes[4][256];
@@ -170,7 +172,7 @@ void view_init(struct worker *worker); /* fills worker->view */
 void steer_init(struct control_worker *view);
 void steer_expire_revoked(struct worker *worker); /* forgets ids that were revoked long ago */
 
-/* ---- beat.c: heartbeats, autoscaling ---- */
+/* ---- beat.c: heartbeats, autoscaling, the loop's own pulse ---- */
 void beat_start(struct worker *worker);
 void beat_stop(struct worker *worker);
 

@@ -20,7 +20,7 @@ from tests.harness.programs import ROOT, environment
 WAIT = 120  # seconds; a bound for what never ends, not a measure
 ASK = 30    # seconds that an answer may take; it is not waited for longer than until it is there
 
-STATS = set("total pid clock uptime pool broker prefetch_count rusage".split())
+STATS = set("total pid clock uptime pool broker prefetch_count rusage celeryc".split())
 POOL = set("implementation max-concurrency processes max-tasks-per-child put-guarded-by-semaphore timeouts "
            "writes".split())
 BROKER = set("hostname userid virtual_host port ssl transport heartbeat alternates login_method".split())
@@ -79,6 +79,7 @@ def test_stats_have_the_recorded_fields_and_true_numbers(app, node):
     for child in stats["pool"]["processes"]:
         os.kill(child, 0)
     assert stats["prefetch_count"] == 8
+    assert stats["celeryc"]["timer_lag_max"] >= 0
     assert (stats["broker"]["transport"], stats["broker"]["userid"]) == ("amqp", "guest")
     assert isinstance(stats["clock"], str) and stats["uptime"] >= 0
     assert stats["rusage"]["utime"] + stats["rusage"]["stime"] > 0 and stats["rusage"]["maxrss"] > 0

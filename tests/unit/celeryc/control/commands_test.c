@@ -77,6 +77,12 @@ static void each_queue(void *context, queue_visitor *visit, void *visitor)
     visit(visitor, &queue);
 }
 
+static double no_lag(void *context)
+{
+    (void)context;
+    return 0;
+}
+
 static json_t *an_object(void *context)
 {
     (void)context;
@@ -214,6 +220,7 @@ static void check_on(bool scaled, const char *method, const char *arguments, con
                                           .prefetch_count = prefetch_count,
                                           .pool = an_object,
                                           .broker = an_object,
+                                          .timer_lag = no_lag,
                                           .configuration = configuration,
                                           .autoscaler = autoscaler,
                                           .autoscale = autoscale,
