@@ -4,12 +4,15 @@
  *
  *     {"do": "send", "task": "demo.add", "args": [1, 2]}               {"ok": true, "id": "..."}
  *     {"do": "flood", "task": "demo.add", "threads": 8, "count": 100}  {"ok": true, "ids": [...]}
+ *     {"do": "apply", "signature": {...}, "args": [1]}                 {"ok": true, "result": [[id, parent],
+ * ...]}
  *     {"do": "get" | "wait" | "forget", "id": "..."}                   {"ok": true, "meta": {...}}
  *     {"do": "broadcast" | "inspect", "command": "ping"}               {"ok": true, "replies": [...]}
  *     {"do": "revoke", "id": "...", "terminate": true}                 {"ok": true}
  *     {"do": "broker" | "backend"}                                     {"ok": false, "code": "unavailable",
  * ...}
  */
+#include "celeryc/include/celeryc/canvas.h"
 #include "celeryc/include/celeryc/client.h"
 
 #include <pthread.h>
@@ -130,6 +133,11 @@ static void answer(struct celery_client *client, const json_t *request)
         char sent[37] = "";
         good = celery_send(client, &send, timeout, sent, &error);
         json_object_set_new(reply, "id", json_string(sent));
+    } else if (strcmp(what, "apply") == 0) {
+        json_t *signature = json_incref(json_object_get(request, "signature"));
+        good = celery_apply(client, signature, json_incref(json_object_get(request, "args")), timeout, &meta,
+                            &error);
+        json_object_set_new(reply, "result", meta == NULL ? json_null() : meta);
     } else if (strcmp(what, "get") == 0 || strcmp(what, "wait") == 0) {
         good = what[0] == 'g' ? celery_result_get(client, id, &meta, timeout, &error)
                               : celery_result_wait(client, id, &meta, timeout, &error);

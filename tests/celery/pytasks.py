@@ -15,6 +15,11 @@ def add(x, y):
     return x + y
 
 
+@app.task(name="demo.sum")
+def total(numbers):
+    return sum(numbers)
+
+
 @app.task(name="demo.echo", bind=True)
 def echo(self, *args, **kwargs):
     """What arrived, as the worker sees it."""

@@ -1,9 +1,13 @@
 """A genuine Python worker serves what a C client sends; the C client reads its results and steers it."""
 
+import gc
+import json
 import time
 from datetime import datetime
 
 import pytest
+from celery import chain, chord, group, signature
+from celery.result import result_from_tuple
 
 from dev.servers import wait_for
 from tests.celery.client_tool import ClientTool
@@ -40,6 +44,28 @@ def test_everything_that_is_said_of_a_task_arrives(client, python_worker, app):
     assert datetime.fromisoformat(seen["eta"]).timestamp() >= before + 0.5 - 0.001
     assert time.time() >= before + 0.5
     assert datetime.fromisoformat(seen["expires"]).timestamp() >= before + 3600 - 0.001
+
+
+def canvases():
+    """Canvases with what comes out of them."""
+    def add(*args):
+        return signature("demo.add", args=args)
+    return [(chain(add(1, 2), add(3), add(4)), 10), (group(add(1, 2), add(3, 4)), [3, 7]),
+            (chord([add(1, 2), add(3, 4)], signature("demo.sum")), 10),
+            (chain(add(1, 2), group(add(1), add(2)), signature("demo.sum"), add(5)), 14),
+            (chord([chain(add(1, 1), group(add(1), add(2)))], signature("demo.echo", args=(0,))), None)]
+
+
+@pytest.mark.parametrize("number", range(len(canvases())))
+def test_a_python_worker_runs_the_canvases_that_c_sends(client, python_worker, app, number):
+    python_worker()
+    canvas, expected = canvases()[number]
+    sent = client.good("apply", signature=json.loads(json.dumps(canvas, default=lambda each: each.__json__())))
+    result = result_from_tuple(sent["result"], app=app)
+    value = result.get(timeout=120)
+    assert value == expected if expected is not None else value["args"] == [[[3, 4]], 0]
+    del result
+    gc.collect()  # results unsubscribe when they go, and Redis is still there
 
 
 def test_a_failure_is_read_with_its_type_message_and_traceback(client, python_worker):
