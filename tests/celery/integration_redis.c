@@ -24,38 +24,35 @@ static struct celery_store *connection(struct celery_task *task)
     return store;
 }
 
-bool redis_push_text(struct celery_task *task, const char *key, const char *text)
+static bool push(struct celery_task *task, const char *key, const char *text, size_t size)
 {
     struct celery_store *store = connection(task);
     struct error error;
     if (store == NULL)
         return false;
-    if (!celery_store_push(store, key, text, strlen(text), 60, &error)) {
+    if (!celery_store_push(store, key, text, size, 60, &error)) {
         celery_fail(task, "redis.exceptions.ConnectionError", "%s", error.message);
         return false;
     }
     return true;
 }
 
-/* What kombu makes of bytes that are text (kombu/utils/json.py); else the value itself. */
-static const json_t *untyped(const json_t *value)
+bool redis_push_text(struct celery_task *task, const char *key, const char *text)
 {
-    const char *type = json_string_value(json_object_get(value, "__type__"));
-    return type != NULL && strcmp(type, "bytes") == 0 ? json_object_get(value, "__value__") : value;
+    return push(task, key, text, strlen(text));
 }
 
 bool redis_push(struct celery_task *task, const char *key, const json_t *value)
 {
-    value = untyped(value);
-    if (json_is_string(value))
-        return redis_push_text(task, key, json_string_value(value));
-    if (!json_is_number(value)) {
+    size_t size = 0;
+    char *text =
+        json_is_number(value) ? json_dumps(value, JSON_ENCODE_ANY) : celery_value_bytes(value, &size);
+    if (text == NULL) {
         celery_fail(task, "redis.exceptions.DataError",
                     "Invalid input. Convert to a bytes, string, int or float first.");
         return false;
     }
-    char *text = json_dumps(value, JSON_ENCODE_ANY);
-    bool pushed = redis_push_text(task, key, text);
+    bool pushed = push(task, key, text, json_is_number(value) ? strlen(text) : size);
     free(text);
     return pushed;
 }

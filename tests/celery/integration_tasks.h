@@ -25,7 +25,7 @@ bool python_sleep(struct celery_task *task, double seconds);
 
 /* ---- Redis, where REDIS_HOST and REDIS_PORT say ---- */
 
-/* RPUSH of what redis-py would take: text or a number. False: the task has failed. */
+/* RPUSH of what redis-py would take: text, bytes or a number. False: the task has failed. */
 bool redis_push(struct celery_task *task, const char *key, const json_t *value);
 bool redis_push_text(struct celery_task *task, const char *key, const char *text);
 

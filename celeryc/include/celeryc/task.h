@@ -77,6 +77,11 @@ struct celery_task_type {
  * function returns. */
 bool celery_args(struct celery_task *task, json_t *args, json_t *kwargs, const char *format, ...);
 
+/* The bytes of a value that Python knows as bytes or str, a new string with a NUL behind `*size` bytes: text
+ * as it is, bytes from kombu's form of them, {"__type__": "bytes" or "base64", "__value__": text}. NULL: it
+ * is something else, or memory is out. Source: kombu/utils/json.py. */
+char *celery_value_bytes(const json_t *value, size_t *size);
+
 /* ---- what it is ---- */
 const char *celery_task_id(const struct celery_task *task);
 const char *celery_task_name(const struct celery_task *task);

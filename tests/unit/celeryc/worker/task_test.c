@@ -259,6 +259,33 @@ static void used_up_retries_say_what_python_says(void)
     task_context_clear(&task);
 }
 
+static void bytes_come_as_text_or_in_kombus_forms(void)
+{
+    static const struct {
+        const char *value, *bytes;
+    } cases[] = {{"\"text\"", "text"},
+                 {"{\"__type__\": \"bytes\", \"__value__\": \"some bytes\"}", "some bytes"},
+                 {"{\"__type__\": \"base64\", \"__value__\": \"/w==\"}", "\xff"},
+                 {"{\"__type__\": \"base64\", \"__value__\": \"\"}", ""},
+                 {"{\"__type__\": \"base64\", \"__value__\": \"/w=\"}", NULL},
+                 {"{\"__type__\": \"base64\", \"__value__\": \"?w==\"}", NULL},
+                 {"{\"__type__\": \"uuid\", \"__value__\": \"x\"}", NULL},
+                 {"{\"__type__\": \"bytes\", \"__value__\": 1}", NULL},
+                 {"[1]", NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t size = 99;
+        json_t *value = parse(cases[i].value);
+        char *bytes = celery_value_bytes(value, &size);
+        CU_ASSERT_EQUAL(bytes == NULL, cases[i].bytes == NULL);
+        if (bytes != NULL && cases[i].bytes != NULL) {
+            CU_ASSERT_STRING_EQUAL(bytes, cases[i].bytes);
+            CU_ASSERT_EQUAL(size, strlen(cases[i].bytes));
+        }
+        free(bytes);
+        json_decref(value);
+    }
+}
+
 static const char *const foo_bar[] = {"foo", "bar", NULL};
 static const struct celery_task_type named = {.name = "demo.named", .parameters = foo_bar};
 
@@ -306,4 +333,5 @@ UNIT_MAIN("task", {"wrong calls are refused in Python's words", wrong_calls_are_
           {"named exceptions retry with growing delays", named_exceptions_retry_with_growing_delays},
           {"the delay is bounded and jitter stays below it", the_delay_is_bounded_and_jitter_stays_below_it},
           {"used-up retries say what Python says", used_up_retries_say_what_python_says},
-          {"other arguments replace those of the same name", other_arguments_replace_those_of_the_same_name})
+          {"other arguments replace those of the same name", other_arguments_replace_those_of_the_same_name},
+          {"bytes come as text or in kombu's forms", bytes_come_as_text_or_in_kombus_forms})
