@@ -1,6 +1,6 @@
 """usage: tests/run [PATH | unit | unit/NAME | pytest option]...
 
-Without arguments: the unit tests, then the black-box tests in two lanes beside each other (each lane has servers of its
+Without arguments: the unit tests, then the black-box tests in three lanes beside each other (each has servers of its
 own), then by themselves those marked `alone`. What failed beside others is run a second time by itself; it is counted by
 that, and named in the summary, so that a test that fails now and then is seen and mended.
 With arguments only these: `tests/run tests/api`, `tests/run tests/celery -k retry`, `tests/run unit/clock`.
@@ -106,19 +106,23 @@ def pytest_run(lane, arguments):
 
 
 def lanes():
-    """The folders with black-box tests, in two groups that take about as long."""
-    folders = sorted({f"tests/{path.relative_to(ROOT / 'tests').parts[0]}" for path in ROOT.glob("tests/*/**/test_*.py")})
-    folders = [folder for folder in folders if folder.partition("/")[2] not in APART]
-    return {"celery": [folder for folder in folders if folder == "tests/celery"],
-            "service": [folder for folder in folders if folder != "tests/celery"]}
+    """The files with black-box tests, in three groups that take about as long."""
+    groups = {"library": [], "worker": [], "service": []}
+    for path in sorted(ROOT.glob("tests/*/**/test_*.py")):
+        file = path.relative_to(ROOT)
+        if file.parts[1] in APART:
+            continue
+        lane = "service" if file.parts[1] != "celery" else "worker" if file.name.startswith("test_worker_") else "library"
+        groups[lane].append(str(file))
+    return groups
 
 
 def beside_each_other(groups):
     """One pytest process per group, all at once."""
     outcomes, threads = [], []
-    for lane, folders in groups.items():
-        def work(lane=lane, folders=folders):
-            outcomes.append(pytest_run(lane, ["-m", "not alone", *folders]))
+    for lane, files in groups.items():
+        def work(lane=lane, files=files):
+            outcomes.append(pytest_run(lane, ["-m", "not alone", *files]))
         threads.append(threading.Thread(target=work))
         threads[-1].start()
     for thread in threads:
@@ -140,7 +144,7 @@ def everything():
     total.add(unit_tests())
     for outcome in beside_each_other(groups):
         total.add(outcome)
-    total.add(pytest_run("alone", ["-m", "alone", *(folder for folders in groups.values() for folder in folders)]))
+    total.add(pytest_run("alone", ["-m", "alone", *(file for files in groups.values() for file in files)]))
     selected = [node for node in total.failed if "::" in node or node.startswith("unit/")]
     if selected and len(selected) <= 20:
         say(f"\n{len(selected)} failed; once more, by itself each: {', '.join(selected)}")
