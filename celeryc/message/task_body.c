@@ -83,6 +83,20 @@ enum message_fault task_body_decode(const struct wire_message *wire, size_t limi
     return load(body, task == NULL ? "task" : task, error);
 }
 
+enum message_fault task_body_check(const struct wire_message *wire, size_t limit, struct error *error)
+{
+    struct body_parts parts;
+    if (wire->body_size > limit)
+        return MESSAGE_GOOD;
+    enum message_fault fault = body_parts_read(wire, limit, false, &parts, error);
+    if (fault == MESSAGE_GOOD && !shape_is_good(wire, &parts, error))
+        fault = MESSAGE_INVALID;
+    if (fault == MESSAGE_UNDECODABLE && error->code == ERROR_LIMIT)
+        fault = MESSAGE_GOOD;
+    body_parts_clear(&parts);
+    return fault;
+}
+
 void task_body_clear(struct task_body *body)
 {
     json_decref(body->args);

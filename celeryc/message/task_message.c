@@ -38,6 +38,30 @@ static bool read_text(const json_t *from, const char *name, const char **text, s
     return true;
 }
 
+/* Ids of other tasks, which Celery does not look at before the task runs: what cannot be one is none. */
+static const char *relative_id(const json_t *from, const char *name)
+{
+    const char *text;
+    return read_text(from, name, &text, NULL) ? text : NULL;
+}
+
+/* The task's name. Celery looks up whatever stands there and does not find it, as long as it can be a key: so
+ * null, a number and "" are names of unknown tasks, shown as Python shows them. A list or an object is no
+ * key. */
+static bool read_name(struct task_message *message, struct error *error)
+{
+    const json_t *value = json_object_get(message->source, "task");
+    if (json_is_string(value)) {
+        message->task = json_string_value(value);
+        return strlen(message->task) == json_string_length(value) ||
+               error_set(error, ERROR_INVALID, "its `task` holds a NUL");
+    }
+    if (json_is_array(value) || json_is_object(value))
+        return error_set(error, ERROR_INVALID, "its `task` cannot be a name");
+    message->task = message->task_made = repr_value(value, error);
+    return message->task != NULL;
+}
+
 /* Text that is only shown: anything but a string is none. */
 static const char *shown_text(const json_t *from, const char *name)
 {
@@ -59,17 +83,11 @@ static bool read_time(const json_t *from, const char *name, const char **text, d
     return true;
 }
 
-static bool read_count(const json_t *from, const char *name, int *count, struct error *error)
+/* Celery does not look at counts before the task runs: what is none is 0. */
+static int count_of(const json_t *from, const char *name)
 {
-    json_t *value = json_object_get(from, name);
-    *count = 0;
-    if (!is_set(value))
-        return true;
-    json_int_t number = json_integer_value(value);
-    if (!json_is_integer(value) || number < 0 || number > COUNT_MOST)
-        return error_set(error, ERROR_INVALID, "its `%s` is not a count", name);
-    *count = (int)number;
-    return true;
+    json_int_t number = json_integer_value(json_object_get(from, name));
+    return number < 0 ? 0 : number > COUNT_MOST ? COUNT_MOST : (int)number;
 }
 
 /* [hard, soft], each null or seconds; 0 is none, as in Python. */
@@ -91,34 +109,40 @@ static bool read_time_limits(const json_t *from, struct task_message *message, s
     return true;
 }
 
+/* As Python takes it. */
+static bool is_true(const json_t *value)
+{
+    if (json_is_number(value))
+        return json_number_value(value) != 0;
+    return json_is_true(value) || json_string_length(value) > 0 || json_array_size(value) > 0 ||
+           json_object_size(value) > 0;
+}
+
 static enum tristate read_tristate(const json_t *from, const char *name)
 {
     json_t *value = json_object_get(from, name);
     if (!is_set(value))
         return TRISTATE_UNSET;
-    if (json_is_number(value))
-        return json_number_value(value) != 0 ? TRISTATE_YES : TRISTATE_NO;
-    return json_is_true(value) ? TRISTATE_YES : TRISTATE_NO;
+    return is_true(value) ? TRISTATE_YES : TRISTATE_NO;
 }
 
 static bool read_fields(const json_t *from, struct task_message *message, struct error *error)
 {
-    if (!read_text(from, "id", &message->id, error) || !read_text(from, "task", &message->task, error))
+    if (!read_text(from, "id", &message->id, error) || !read_name(message, error))
         return false;
-    if (message->id == NULL || message->task == NULL)
-        return error_set(error, ERROR_INVALID, "it has no %s", message->id == NULL ? "id" : "task's name");
-    if (!read_text(from, "root_id", &message->root_id, error) ||
-        !read_text(from, "parent_id", &message->parent_id, error) ||
-        !read_text(from, "group", &message->group, error))
-        return false;
+    if (message->id == NULL)
+        return error_set(error, ERROR_INVALID, "it has no id");
+    message->root_id = relative_id(from, "root_id");
+    message->parent_id = relative_id(from, "parent_id");
+    message->group = relative_id(from, "group");
     if (!read_time(from, "eta", &message->eta_text, &message->eta, error) ||
         !read_time(from, "expires", &message->expires_text, &message->expires, error))
         return false;
     const double first = -62135596800.0, beyond = 253402300800.0; /* the years 1 and 10000 */
     message->eta_overflows = message->eta < first || message->eta >= beyond;
-    if (!read_count(from, "retries", &message->retries, error) ||
-        !read_count(from, "replaced_task_nesting", &message->replaced_task_nesting, error) ||
-        !read_time_limits(from, message, error))
+    message->retries = count_of(from, "retries");
+    message->replaced_task_nesting = count_of(from, "replaced_task_nesting");
+    if (!read_time_limits(from, message, error))
         return false;
     json_t *index = json_object_get(from, "group_index");
     json_int_t number = json_integer_value(index);
@@ -162,6 +186,7 @@ void task_message_free(struct task_message *message)
 {
     if (message == NULL)
         return;
+    free(message->task_made);
     free(message->args_made);
     free(message->kwargs_made);
     json_decref(message->source);

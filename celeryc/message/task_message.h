@@ -25,7 +25,7 @@ enum message_fault {
 };
 const char *message_fault_name(enum message_fault fault); /* "undecodable", for logs */
 
-enum { MESSAGE_TEXT_MOST = 4096 }; /* bytes of an id or a task's name; longer ones are MESSAGE_INVALID */
+enum { MESSAGE_TEXT_MOST = 4096 }; /* bytes of an id; a longer one is MESSAGE_INVALID */
 
 enum tristate { TRISTATE_UNSET = -1, TRISTATE_NO = 0, TRISTATE_YES = 1 };
 
@@ -34,7 +34,7 @@ enum tristate { TRISTATE_UNSET = -1, TRISTATE_NO = 0, TRISTATE_YES = 1 };
 struct task_message {
     int protocol;       /* 1 or 2 */
     const char *id;     /* never NULL */
-    const char *task;   /* the registered name; never NULL */
+    const char *task;   /* the registered name; never NULL. Not found where the message has none: "None" */
     const char *shadow; /* shown instead of `task` */
     const char *root_id, *parent_id, *group;
     long group_index; /* -1: none */
@@ -53,6 +53,7 @@ struct task_message {
     json_t *stamps;                /* object, or NULL; borrowed from `source` */
     json_t *source;                /* object: headers (2) or body (1); owned reference */
     char *args_made, *kwargs_made; /* owned; what argsrepr and kwargsrepr point at for protocol 1 */
+    char *task_made;               /* owned; what `task` points at where the message's is no string */
 };
 
 /* Reads the headers (and the body only where the headers name no task: protocol 1). `*message` is set, and
@@ -95,5 +96,9 @@ struct task_body {
 enum message_fault task_body_decode(const struct wire_message *wire, size_t limit, struct task_body *body,
                                     struct error *error);
 void task_body_clear(struct task_body *body);
+
+/* Whether a body would decode, and has the shape of a task's: the same faults but MESSAGE_UNFIT. One of more
+ * than `limit` bytes, before or after decompression, is not looked at: MESSAGE_GOOD. */
+enum message_fault task_body_check(const struct wire_message *wire, size_t limit, struct error *error);
 
 #endif

@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Bytes of a body that is read here, so that nobody is told of a task whose message cannot be read; what is
+ * larger would hold up the loop, and is found out by the child. */
+#define BODY_CHECKED_MOST ((size_t)1 << 20)
+
 static const char *or_none(const char *text)
 {
     return text ? text : "none";
@@ -61,6 +65,8 @@ static void receive_delivery(struct worker *worker, struct consumer_event *event
     struct task_message *message = NULL;
     enum message_fault fault = task_message_parse(&event->message, &message, &error);
     const struct registered *entry = message ? registry_find(&worker->registry, message->task) : NULL;
+    if (fault == MESSAGE_GOOD && entry != NULL)
+        fault = task_body_check(&event->message, BODY_CHECKED_MOST, &error);
     if (fault != MESSAGE_GOOD && (message == NULL || entry != NULL)) {
         dispose(worker, event, fault, &error);
         task_message_free(message);
@@ -91,12 +97,6 @@ static void receive_delivery(struct worker *worker, struct consumer_event *event
         return;
     }
     request->type = entry->type;
-    request->time_limit = message->time_limit > 0 ? message->time_limit
-                          : entry->time_limit > 0 ? entry->time_limit
-                                                  : worker->options.time_limit;
-    request->soft_time_limit = message->soft_time_limit > 0 ? message->soft_time_limit
-                               : entry->soft_time_limit > 0 ? entry->soft_time_limit
-                                                            : worker->options.soft_time_limit;
     request->lost_runs = lost_runs(request);
     request->eta = message->eta_text ? message->eta : 0;
     request->expires = message->expires_text ? message->expires : 0;

@@ -114,7 +114,13 @@ void settle_bad_eta(struct worker *worker, struct request *request)
 {
     log_write(LOG_ERROR, request->id, "Task %s[%s]: its ETA %s is no time", name_of(request), request->id,
               request->message->eta_text);
-    fail_with(worker, request, "OverflowError", "date value out of range", SETTLE_REJECT);
+    const struct fate fate = {
+        /* of this failure Celery sends no event but task-rejected */
+        .state = stores_errors(request) ? "FAILURE" : NULL,
+        .result = task_exception("OverflowError", "date value out of range"),
+        .how = SETTLE_REJECT,
+    };
+    fate_begin(worker, request, &fate);
 }
 
 void settle_revoked(struct worker *worker, struct request *request, const char *reason, bool terminated,

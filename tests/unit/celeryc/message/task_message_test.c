@@ -100,6 +100,41 @@ static void no_headers_and_no_body_is_no_task(void)
     task_body_clear(&body);
 }
 
+static void check(const char *body, size_t limit, enum message_fault expected)
+{
+    struct wire_message wire;
+    struct error error;
+    make(&wire, plain_headers(), body, strlen(body));
+    CU_ASSERT(task_body_check(&wire, limit, &error) == expected);
+    wire_message_clear(&wire);
+}
+
+static void a_body_is_checked_up_to_a_size(void)
+{
+    check("[[1, 2], {}, {}]", 100, MESSAGE_GOOD);
+    check("[[1, 2], {}, {", 100, MESSAGE_UNDECODABLE);
+    check("[[1, 2], {}]", 100, MESSAGE_INVALID);
+    check("[[1, 2], {}, {", 13, MESSAGE_GOOD);
+}
+
+static void a_name_that_is_no_text_is_shown_as_python_shows_it(void)
+{
+    struct wire_message wire;
+    struct task_message *message;
+    json_t *headers = plain_headers();
+    json_object_set_new(headers, "task", json_null());
+    json_object_set_new(headers, "retries", json_string("many"));
+    json_object_set_new(headers, "group", json_integer(5));
+    make(&wire, headers, "", 0);
+    CU_ASSERT(task_message_parse(&wire, &message, NULL) == MESSAGE_GOOD);
+    CU_ASSERT_STRING_EQUAL(message->task, "None");
+    CU_ASSERT(message->retries == 0 && message->group == NULL);
+    task_message_free(message);
+    json_object_set_new(headers, "task", json_array());
+    CU_ASSERT(task_message_parse(&wire, &message, NULL) == MESSAGE_INVALID);
+    wire_message_clear(&wire);
+}
+
 static void delivery_info_has_celerys_fields(void)
 {
     struct wire_message wire;
@@ -119,4 +154,7 @@ UNIT_MAIN("task message", {"the message outlives the wire", the_message_outlives
           {"a compressed body is read", a_compressed_body_is_read},
           {"bytes that are no UTF-8 do not decode", bytes_that_are_no_utf8_do_not_decode},
           {"no headers and no body is no task", no_headers_and_no_body_is_no_task},
+          {"a body is checked up to a size", a_body_is_checked_up_to_a_size},
+          {"a name that is no text is shown as Python shows it",
+           a_name_that_is_no_text_is_shown_as_python_shows_it},
           {"delivery info has Celery's fields", delivery_info_has_celerys_fields})
