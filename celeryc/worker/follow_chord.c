@@ -17,6 +17,11 @@
 #define PUBLISH_SECONDS 30   /* how long the claim holds while the body is sent */
 #define JOIN_PAUSE 20000000L /* nanoseconds between two looks at a result that is not there */
 
+/* Nanoseconds between the failures of a part and of its body. Celery's client raises the part's exception
+ * only when it finds that stored before it looks for the body's, which it does at two moments close to each
+ * other. */
+#define FAILURE_PAUSE 20000000L
+
 json_t *follow_new_chord_error(const char *format, ...)
 {
     char *text = NULL;
@@ -349,6 +354,7 @@ void follow_part(struct child *child, struct celery_task *task, const struct end
         char *shown = exception_repr(completion.exception, NULL);
         log_write(LOG_ERROR, ended->id, "chord %s failed: %s", ended->group, shown == NULL ? "" : shown);
         free(shown);
+        nanosleep(&(struct timespec){.tv_nsec = FAILURE_PAUSE}, NULL);
         follow_chord_error(child, task, ended->chord, completion.exception, completion.cause);
         if (!child_chord_give_up(child, ended->group, &error))
             log_write(LOG_WARNING, ended->id, "%s", error.message);
