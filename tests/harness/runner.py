@@ -1,8 +1,8 @@
 """usage: tests/run [PATH | unit | unit/NAME | pytest option]...
 
 Without arguments: the unit tests, then the black-box tests in three lanes beside each other (each has servers of its
-own), then by themselves those marked `alone`. What failed beside others is run a second time by itself; it is counted by
-that, and named in the summary, so that a test that fails now and then is seen and mended.
+own), then by themselves those marked `alone`. What failed beside others is run a second time, file by file; it is
+counted by that, and named in the summary, so that a test that fails now and then is seen and mended.
 With arguments only these: `tests/run tests/api`, `tests/run tests/celery -k retry`, `tests/run unit/clock`.
 The last line is `N passed, N failed`; what was skipped is named before it. Logs: .state/tests/."""
 
@@ -25,10 +25,10 @@ _printing = threading.Lock()
 
 
 class Outcome:
-    """What ran: counts, and the tests that failed or were skipped, by pytest's node id."""
+    """What ran, by pytest's node ids; of what was skipped also why."""
 
     def __init__(self):
-        self.passed, self.failed, self.skipped = 0, [], []
+        self.passed, self.failed, self.skipped = [], [], []
 
     def add(self, other):
         self.passed += other.passed
@@ -50,7 +50,7 @@ def unit_tests(names=()):
     outcome = Outcome()
     for name, result in re.findall(r"^\s*\d+/\d+ (.+?)\s{1,}(OK|FAIL|TIMEOUT|ERROR|SKIP)\b", run.stdout, re.M):
         if result == "OK":
-            outcome.passed += 1
+            outcome.passed.append(f"unit/{name}")
         elif result == "SKIP":
             outcome.skipped.append((f"unit/{name}", "skipped by meson"))
         else:
@@ -59,7 +59,7 @@ def unit_tests(names=()):
         outcome.failed.append("unit tests (meson test)")
     if outcome.failed:
         say(run.stdout[-20000:] + run.stderr[-4000:])
-    say(f"unit tests: {outcome.passed} programs passed, {len(outcome.failed)} failed")
+    say(f"unit tests: {len(outcome.passed)} programs passed, {len(outcome.failed)} failed")
     return outcome
 
 
@@ -76,7 +76,7 @@ def read_report(path):
         elif skipped is not None:
             outcome.skipped.append((node, skipped.get("message", "")))
         else:
-            outcome.passed += 1
+            outcome.passed.append(node)
     return outcome
 
 
@@ -130,29 +130,31 @@ def beside_each_other(groups):
     return outcomes
 
 
-def once_more(node, number):
-    """Runs a test by itself; whether it passed."""
-    if node.startswith("unit/"):
-        second = unit_tests([node[5:]])
-    else:
-        second = pytest_run(f"second-{number}", [node])
-    return second.passed > 0 and not second.failed
+def once_more(failed):
+    """Runs these tests a second time, each file by itself; those that passed."""
+    files, passed = {}, []
+    for node in failed:
+        file, separator, _ = node.partition("::")
+        if separator or node.startswith("unit/"):
+            files.setdefault(file, []).append(node)
+    if not files or len(files) > 10:
+        return []
+    say(f"\n{len(failed)} failed; once more, each file by itself: {', '.join(files)}")
+    for number, (file, nodes) in enumerate(files.items()):
+        second = unit_tests([file[5:]]) if file.startswith("unit/") else pytest_run(f"second-{number}", nodes)
+        passed += [node for node in nodes if node in second.passed and node not in second.failed]
+    return passed
 
 
 def everything():
-    total, again, groups = Outcome(), [], lanes()
+    total, groups = Outcome(), lanes()
     total.add(unit_tests())
     for outcome in beside_each_other(groups):
         total.add(outcome)
     total.add(pytest_run("alone", ["-m", "alone", *(file for files in groups.values() for file in files)]))
-    selected = [node for node in total.failed if "::" in node or node.startswith("unit/")]
-    if selected and len(selected) <= 20:
-        say(f"\n{len(selected)} failed; once more, by itself each: {', '.join(selected)}")
-        for number, node in enumerate(selected):
-            if once_more(node, number):
-                total.failed.remove(node)
-                total.passed += 1
-                again.append(node)
+    again = once_more(total.failed)
+    total.passed += again
+    total.failed = [node for node in total.failed if node not in again]
     return total, again
 
 
@@ -165,8 +167,8 @@ def report(total, again, began):
     for node in total.failed:
         say(f"FAILED: {node}")
     say(f"in {time.monotonic() - began:.0f} s")
-    say(f"{total.passed} passed, {len(total.failed)} failed")
-    return 1 if total.failed or total.passed == 0 else 0
+    say(f"{len(total.passed)} passed, {len(total.failed)} failed")
+    return 1 if total.failed or not total.passed else 0
 
 
 def main(arguments):
