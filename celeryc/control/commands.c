@@ -126,6 +126,27 @@ static bool is_parameter(const char *const *parameters, const char *name)
     return false;
 }
 
+/* Raises the TypeError that names what is missing, as Python does: 'a', 'b', and 'c'. */
+static bool has_required(const struct control_command *command, struct control_call *call)
+{
+    const char *missing[CONTROL_PARAMETERS];
+    char names[512];
+    size_t count = 0, size = 0;
+    for (size_t i = 0; i < CONTROL_PARAMETERS && command->required[i] != NULL; i++) {
+        if (json_object_get(call->arguments, command->required[i]) == NULL)
+            missing[count++] = command->required[i];
+    }
+    if (count == 0)
+        return true;
+    for (size_t i = 0; i < count; i++) {
+        const char *before = i == 0 ? "" : i + 1 < count ? ", " : count == 2 ? " and " : ", and ";
+        size += (size_t)snprintf(names + size, sizeof names - size, "%s'%.64s'", before, missing[i]);
+    }
+    control_raise(call, "TypeError", "%s() missing %zu required positional argument%s: %s", command->name,
+                  count, count == 1 ? "" : "s", names);
+    return false;
+}
+
 /* Raises the TypeError that Python would, when the arguments do not fit. */
 static bool bind(const struct control_command *command, struct control_call *call)
 {
@@ -140,14 +161,7 @@ static bool bind(const struct control_command *command, struct control_call *cal
                       name);
         return false;
     }
-    for (size_t i = 0; i < CONTROL_PARAMETERS && command->required[i] != NULL; i++) {
-        if (json_object_get(call->arguments, command->required[i]) != NULL)
-            continue;
-        control_raise(call, "TypeError", "%s() missing 1 required positional argument: '%s'", command->name,
-                      command->required[i]);
-        return false;
-    }
-    return true;
+    return has_required(command, call);
 }
 
 /* ---- running ---- */

@@ -58,7 +58,7 @@ static json_t *rate_limit(struct control_call *call)
         log_error("Rate limit attempt for unknown task %.200s", task != NULL ? task : "without a name");
         return control_error("unknown task");
     }
-    if (per_second == 0) {
+    if (text[0] == '\0') { /* "0" too is no limit, but is said to be set */
         log_info("Rate limits disabled for tasks of type %s", task);
         return control_ok("rate limit disabled successfully");
     }

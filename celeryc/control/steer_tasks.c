@@ -107,12 +107,8 @@ static json_t *terminate_all(struct control_call *call, const json_t *ids, int n
 static json_t *revoke_ids(struct control_call *call, bool terminated)
 {
     const struct control_worker *worker = call->worker;
-    int number = terminated ? control_signal(call) : 0;
-    json_t *id, *reply;
+    json_t *id, *reply, *ids = ids_of(call);
     size_t index;
-    if (terminated && number == 0)
-        return NULL;
-    json_t *ids = ids_of(call);
     json_array_foreach(ids, index, id)
     {
         worker->revoke(worker->context, json_string_value(id));
@@ -121,8 +117,10 @@ static json_t *revoke_ids(struct control_call *call, bool terminated)
     char *names = join(ids, false);
     log_info("Tasks flagged as revoked: %s", names != NULL ? names : "");
     free(names);
-    reply = terminated ? terminate_all(call, ids, number)
-                       : reply_with("tasks ", ids, true, " flagged as revoked");
+    int number = terminated ? control_signal(call) : 0;
+    reply = number != 0  ? terminate_all(call, ids, number)
+            : terminated ? NULL
+                         : reply_with("tasks ", ids, true, " flagged as revoked");
     json_decref(ids);
     return reply;
 }

@@ -318,11 +318,12 @@ static void tasks_are_revoked_and_terminated(void)
     check("terminate", "{\"signal\": \"SIGUSR1\", \"task_id\": [\"a\"]}",
           "{\"ok\": \"terminate: tasks unknown\"}", "revoke a 0;store a 0;terminate a 10;");
     check("terminate", "{\"signal\": \"term\", \"task_id\": \"a\"}",
-          "{\"error\": \"TypeError('signal name must be uppercase string.')\"}", "");
+          "{\"error\": \"TypeError('signal name must be uppercase string.')\"}", "revoke a 0;store a 0;");
     check("terminate", "{\"signal\": \"SIGNONE\", \"task_id\": \"a\"}",
-          "{\"error\": \"AttributeError(\\\"module 'signal' has no attribute 'SIGNONE'\\\")\"}", "");
+          "{\"error\": \"AttributeError(\\\"module 'signal' has no attribute 'SIGNONE'\\\")\"}",
+          "revoke a 0;store a 0;");
     check("terminate", "{\"signal\": 4000, \"task_id\": \"a\"}",
-          "{\"error\": \"ValueError('no such signal')\"}", "");
+          "{\"error\": \"ValueError('no such signal')\"}", "revoke a 0;store a 0;");
 }
 
 static void tasks_are_revoked_by_their_stamps(void)
@@ -347,6 +348,12 @@ static void limits_are_changed(void)
           "{\"ok\": \"new rate limit set successfully\"}", "rate 5 0;");
     check("rate_limit", "{\"task_name\": \"demo.add\", \"rate_limit\": null}",
           "{\"ok\": \"rate limit disabled successfully\"}", "rate none 0;");
+    check("rate_limit", "{\"task_name\": \"demo.add\", \"rate_limit\": \"0\"}",
+          "{\"ok\": \"new rate limit set successfully\"}", "rate none 0;");
+    check("rate_limit", NULL,
+          "{\"error\": \"TypeError(\\\"rate_limit() missing 2 required positional arguments: 'task_name' and "
+          "'rate_limit'\\\")\"}",
+          "");
     check("rate_limit", "{\"task_name\": \"nobody\", \"rate_limit\": 0}", "{\"error\": \"unknown task\"}",
           "rate none 0;");
     check("rate_limit", "{\"task_name\": \"demo.add\", \"rate_limit\": \"often\"}",
