@@ -28,7 +28,7 @@ def main(arguments):
         os.environ.update(variables)
         os.environ["COMPOSE_TEST_STANDINS"] = "1" if variables else ""
         say(f"containers: images {json.dumps(variables) if variables else 'as named in .env'}")
-        total.add(pytest_run("compose", ["tests/compose", *arguments]))
+        total.add(pytest_run("compose", ["-s", "tests/compose", *arguments]))
         image = variables.get("RABBITMQ_IMAGE", defaults()["RABBITMQ_IMAGE"])
         root = export_root(image, FOLDER / "rabbitmq4") if not arguments else None
     if root is not None:
