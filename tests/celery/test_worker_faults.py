@@ -4,6 +4,7 @@ nothing runs twice and nothing is lost."""
 import os
 import pathlib
 import signal
+import urllib.parse
 
 import pytest
 
@@ -120,3 +121,28 @@ def test_a_hung_broker_does_not_keep_the_worker_from_its_time_limits(own, worker
     finally:
         os.killpg(server.process.pid, signal.SIGCONT)
     assert app.send_task("demo.add", (1, 2)).get(timeout=TIMEOUT) == 3
+
+
+@pytest.mark.parametrize("task", ["demo.append", "demo.append_late"])
+def test_a_connection_that_is_cut_again_and_again_runs_nothing_twice(task, own, worker, tmp_path):
+    server, app = own
+    one = worker("--concurrency", 3, "--prefetch-multiplier", 8, broker=server.url, env=QUICK)
+    runs = str(tmp_path / "runs")
+    expected = [f"run {number}" for number in range(150)]
+    results = [app.send_task(task, (runs, name, 0.2)) for name in expected]
+
+    def consuming():
+        found = [connection for connection in server.api("GET", "connections") or []
+                 if connection.get("client_properties", {}).get("connection_name", "").endswith("consume")]
+        return found[0]["name"] if found else None
+
+    for _ in range(6):
+        before = len(lines(runs))
+        name = wait_for(consuming, "the worker is connected", TIMEOUT)
+        server.api("DELETE", f"connections/{urllib.parse.quote(name)}")
+        wait_for(lambda: len(lines(runs)) >= min(before + 15, len(expected)), "the runs go on", TIMEOUT)
+    for result in results:
+        result.get(timeout=TIMEOUT)
+    settled(server)
+    assert sorted(lines(runs)) == sorted(expected)
+    assert one.process.is_running()
