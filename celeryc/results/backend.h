@@ -33,6 +33,7 @@ struct task_meta {
     const char *group_id, *parent_id; /* stored when not NULL, as Celery does */
     double date_done;                 /* wall clock; 0: date_done is null (states that are not ready) */
     bool unless_begun;                /* not over a state of a task that has begun or ended; `kept` then */
+    const char *reply_to, *correlation_id; /* rpc:// only (rpc.h): where it goes; reply_to NULL: nowhere */
     /* result_extended: stored when `extended` */
     bool extended;
     const char *name, *worker, *queue;

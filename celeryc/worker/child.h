@@ -21,6 +21,7 @@ struct child_options {
     const struct celery_task_type
         *types; /* ended by one without a name; pool_options.types must be the same table */
     struct backend_options backend;
+    bool rpc; /* results are messages to who sent the task (rpc://); `backend` is none then */
     struct broker_options broker; /* for what tasks and canvases publish; `purpose` is set by the child */
     const char *default_queue;    /* "celery"; NULL is that */
     bool result_extended;

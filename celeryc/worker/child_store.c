@@ -3,6 +3,7 @@
 
 #include "celeryc/amqp/consumer.h"
 #include "celeryc/amqp/publisher.h"
+#include "celeryc/results/rpc.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -20,8 +21,12 @@
 #define REFUSALS_MOST 5
 #define FLUSH_AFTER 0.003 /* seconds that a report waits at most for the main thread to flush it */
 
+static bool reply(struct child *child, const struct task_meta *meta, double patience, struct error *error);
+
 bool child_queue_result(struct child *child, const struct task_meta *meta, struct error *error)
 {
+    if (child->options->rpc)
+        return reply(child, meta, HUGE_VAL, error);
     pthread_mutex_lock(&child->lock);
     bool queued = backend_queue(child->backend, meta, error);
     pthread_mutex_unlock(&child->lock);
@@ -185,6 +190,8 @@ void child_fill_meta(const struct child *child, const struct celery_task *task, 
     meta->args = task->body.args;
     meta->kwargs = task->body.kwargs;
     meta->retries = message->retries;
+    meta->reply_to = task->order->wire.reply_to;
+    meta->correlation_id = task->order->wire.correlation_id;
 }
 
 /* While Redis is away the flusher may hold the lock for long. */
@@ -200,8 +207,10 @@ bool child_store_state(struct child *child, const struct celery_task *task, cons
     struct error error;
     struct task_meta stored = {.status = state, .result = meta};
     child_fill_meta(child, task, &stored);
-    bool done = lock_within(child, STATE_PATIENCE);
-    if (!done) {
+    bool done = child->options->rpc || lock_within(child, STATE_PATIENCE);
+    if (child->options->rpc) {
+        done = reply(child, &stored, STATE_PATIENCE, &error);
+    } else if (!done) {
         error_set(&error, ERROR_TIMEOUT, "the backend is busy");
     } else {
         done = backend_store(child->backend, &stored, NULL, clock_monotonic() + STATE_PATIENCE, &error);
@@ -285,4 +294,27 @@ bool child_publish(struct child *child, struct wire_message *take, struct error 
     }
     wire_message_clear(take);
     return published;
+}
+
+/* ---- rpc:// ---- */
+
+/* Sends a state to who waits for it, for `patience` seconds and until a cold shutdown. A queue that is gone,
+ * or was never named, means that nobody waits. */
+static bool reply(struct child *child, const struct task_meta *meta, double patience, struct error *error)
+{
+    double due = clock_monotonic() + patience;
+    if (!rpc_is_wanted(meta))
+        return true;
+    for (;;) {
+        struct wire_message message;
+        wire_message_init(&message);
+        bool sent = open_publisher(child, error) && rpc_message(meta, &message, error);
+        sent = sent && publisher_publish(child->publisher, &message, fmin(ATTEMPT, patience), error);
+        wire_message_clear(&message);
+        if (sent || error->code == ERROR_NOT_FOUND)
+            return true;
+        if (!may_pass(error) || page_should_stop(child->page) || clock_monotonic() >= due)
+            return false;
+        log_warning("a result cannot be sent, trying again: %s", error->message);
+    }
 }

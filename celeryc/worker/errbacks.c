@@ -103,6 +103,7 @@ static void store_failure(struct child *child, const struct celery_task *task, j
         .args = json_object_get(step, "args"),
         .kwargs = json_object_get(step, "kwargs"),
         .retries = (int)json_integer_value(json_object_get(options, "retries")),
+        .reply_to = json_string_value(json_object_get(options, "reply_to")),
     };
     if (!child_queue_result(child, &meta, &error))
         log_write(LOG_ERROR, task->message->id, "the failure of a later step is not stored: %s",

@@ -3,6 +3,7 @@
 #include "celeryc/events/dispatcher.h"
 #include "celeryc/message/task_message.h"
 #include "celeryc/results/backend_async.h"
+#include "celeryc/results/rpc.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -142,14 +143,15 @@ static void on_stored(void *context, bool kept, const struct error *error)
     go_on(course);
 }
 
-/* False: it is not under way, and nobody will call back. */
-static bool store(struct course *course, json_t *result)
+/* `body` lends it arguments; to be cleared after use. */
+static void describe(const struct course *course, json_t *result, struct task_meta *meta,
+                     struct task_body *body)
 {
-    struct request *request = course->request;
-    struct worker *worker = request->worker;
+    const struct request *request = course->request;
+    const struct worker *worker = request->worker;
     const struct task_message *message = request->message;
     bool ended = strcmp(course->state, "RETRY") != 0;
-    struct task_meta meta = {
+    *meta = (struct task_meta){
         .task_id = request->id,
         .status = course->state,
         .result = result,
@@ -162,19 +164,62 @@ static bool store(struct course *course, json_t *result)
         .worker = worker->options.hostname,
         .queue = request->wire.routing_key,
         .retries = message->retries,
+        .reply_to = request->wire.reply_to,
+        .correlation_id = request->wire.correlation_id,
     };
-    struct task_body body;
-    memset(&body, 0, sizeof body);
-    if (meta.extended && task_body_decode(&request->wire, 0, &body, NULL) == MESSAGE_GOOD) {
-        meta.args = body.args;
-        meta.kwargs = body.kwargs;
+    memset(body, 0, sizeof *body);
+    if (meta->extended && task_body_decode(&request->wire, 0, body, NULL) == MESSAGE_GOOD) {
+        meta->args = body->args;
+        meta->kwargs = body->kwargs;
     }
+}
+
+static void log_unstored(const struct course *course, const struct error *error)
+{
+    const struct request *request = course->request;
+    log_write(LOG_ERROR, request->id, "State %s of task %s[%s] could not be stored: %s", course->state,
+              task_message_name(request->message), request->id, error->message);
+}
+
+/* A reply queue that is gone means that nobody waits any more. */
+static void on_replied(void *context, enum publish_outcome outcome, const char *reason)
+{
     struct error error = {0};
-    bool begun = backend_async_store(worker->backend, &meta, 0, on_stored, course, &error);
+    if (outcome != PUBLISH_CONFIRMED && outcome != PUBLISH_RETURNED)
+        error_set(&error, outcome == PUBLISH_STOPPED ? ERROR_CANCELLED : ERROR_UNAVAILABLE, "%s",
+                  reason == NULL ? "no reason given" : reason);
+    on_stored(context, false, error.code == ERROR_NONE ? NULL : &error);
+}
+
+/* rpc://: the state is sent to who waits for it. */
+static bool reply(struct course *course, const struct task_meta *meta, struct error *error)
+{
+    struct wire_message message;
+    wire_message_init(&message);
+    bool begun = rpc_message(meta, &message, error) &&
+                 confirms_send(course->request->worker->confirms, &message, 0, on_replied, course, error);
+    wire_message_clear(&message);
+    return begun;
+}
+
+/* False: it is not under way, and nobody will call back. */
+static bool store(struct course *course, json_t *result)
+{
+    struct worker *worker = course->request->worker;
+    struct task_meta meta;
+    struct task_body body;
+    struct error error = {0};
+    bool replies = rpc_is_url(worker->options.result_backend);
+    if (worker->backend == NULL && !replies)
+        return false;
+    describe(course, result, &meta, &body);
+    bool wanted = !replies || rpc_is_wanted(&meta);
+    bool begun =
+        wanted && (replies ? reply(course, &meta, &error)
+                           : backend_async_store(worker->backend, &meta, 0, on_stored, course, &error));
     task_body_clear(&body);
-    if (!begun)
-        log_write(LOG_ERROR, request->id, "State %s of task %s[%s] could not be stored: %s", course->state,
-                  task_message_name(message), request->id, error.message);
+    if (wanted && !begun)
+        log_unstored(course, &error);
     return begun;
 }
 
@@ -212,7 +257,7 @@ void fate_begin(struct worker *worker, struct request *request, const struct fat
     }
     requests_move(&worker->requests, request, REQUEST_SETTLING);
     worker->storing++;
-    bool under_way = course->state != NULL && worker->backend != NULL && store(course, fate->result);
+    bool under_way = course->state != NULL && store(course, fate->result);
     json_decref(fate->result);
     if (!under_way)
         go_on(course);

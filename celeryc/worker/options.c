@@ -2,6 +2,7 @@
 
 #include "celeryc/amqp/broker.h"
 #include "celeryc/results/backend.h"
+#include "celeryc/results/rpc.h"
 #include "common/bytes.h"
 #include "common/setting.h"
 
@@ -91,7 +92,8 @@ static struct setting *build_table(struct worker_options *o, const struct celery
          0, 0, "URL",
          "Where tasks come from: amqp:// or amqps://, several separated by ';' are tried in turn.", true},
         {"result-backend", 0, "CELERY_RESULT_BACKEND", SETTING_TEXT, &o->result_backend, NULL, 0, 0, "URL",
-         "Where results are stored: redis://[user:password@]host:port/db. Without it nothing is stored.",
+         "Where results are stored: redis://[user:password@]host:port/db, or rpc://, which sends them to "
+         "who sent the task. Without it nothing is stored.",
          true},
         {"app", 'A', "CELERY_APP", SETTING_TEXT, &o->application, NULL, 0, 0, "NAME",
          "Accepted as Celery has it; the program itself is the application.", false},
@@ -342,7 +344,7 @@ static bool check(struct worker_options *options, struct error *error)
     struct backend_options backend = {.url = options->result_backend};
     if (!broker_options_check(&broker, error))
         return error_context(error, "--broker");
-    if (!backend_options_check(&backend, error))
+    if (!rpc_is_url(options->result_backend) && !backend_options_check(&backend, error))
         return error_context(error, "--result-backend");
     return parse_concurrency(options, error) && parse_autoscale(options, error) &&
            parse_queues(options, error);

@@ -6,6 +6,7 @@
 #include "celeryc/control/mailbox.h"
 #include "celeryc/events/dispatcher.h"
 #include "celeryc/results/backend_async.h"
+#include "celeryc/results/rpc.h"
 #include "celeryc/worker/banner.h"
 #include "celeryc/worker/builtins.h"
 #include "celeryc/worker/child.h"
@@ -135,10 +136,11 @@ static const char *purpose(struct worker *worker, size_t which, const char *what
     return worker->purposes[which];
 }
 
+/* Redis: with rpc:// nothing is stored. */
 static bool has_backend(const struct worker_options *options)
 {
-    return options->result_backend != NULL && options->result_backend[0] != '\0' &&
-           strcmp(options->result_backend, "disabled://") != 0;
+    return !rpc_is_url(options->result_backend) && options->result_backend != NULL &&
+           options->result_backend[0] != '\0' && strcmp(options->result_backend, "disabled://") != 0;
 }
 
 static struct backend_options backend_settings(const struct worker_options *options)
@@ -323,6 +325,7 @@ static int run(struct worker *worker, char **argv)
         .hostname = options->hostname,
         .types = worker->types,
         .backend = backend_settings(options),
+        .rpc = rpc_is_url(options->result_backend),
         .broker = worker_broker(worker, NULL),
         .default_queue = options->default_queue,
         .result_extended = options->result_extended,
