@@ -44,10 +44,13 @@ bool api_init(struct api *api, const struct api_settings *settings, struct error
     api->settings = *settings;
     atomic_init(&api->draining, false);
     atomic_init(&api->cut, false);
+    if (strcmp(settings->queue_type, "quorum") == 0)
+        api->queue_arguments = json_pack("{s:s}", "x-queue-type", "quorum");
     struct celery_client_options celery = {
         .broker_url = settings->broker_url,
         .result_backend = settings->result_backend,
         .default_queue = settings->queue,
+        .queue_arguments = api->queue_arguments,
         .send_events = settings->send_events,
     };
     struct celery_store_options store = {.url = settings->result_backend, .connections = 64};
@@ -76,5 +79,6 @@ void api_clear(struct api *api)
     celery_store_free(api->store);
     s3_client_free(api->s3_stream);
     s3_client_free(api->s3);
+    json_decref(api->queue_arguments);
     memset(api, 0, sizeof *api);
 }

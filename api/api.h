@@ -13,6 +13,7 @@
 
 struct api {
     struct api_settings settings;
+    json_t *queue_arguments;      /* what the queue is declared with; NULL: nothing */
     struct celery_client *celery; /* publishes; reads results */
     struct celery_store *store;   /* job records, in the same Redis */
     struct s3_client *s3;         /* gives up soon: what is asked before an answer begins */

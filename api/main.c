@@ -13,6 +13,7 @@
 #include <yder.h>
 
 #define DRAIN_POLL 20 /* milliseconds */
+#define EXIT_USAGE 2
 
 /* Ulfius logs through yder; its lines join ours. */
 static void log_ulfius(void *context, const char *program, const time_t date, const unsigned long level,
@@ -86,7 +87,7 @@ int main(int argc, char **argv)
     sigset_t signals;
     if (!api_settings_read(&settings, argc, argv, &error)) {
         fprintf(stderr, "logmerge-api: %s\n", error.message);
-        return 2;
+        return EXIT_USAGE;
     }
     if (settings.help) {
         api_settings_print(stdout);
@@ -114,5 +115,5 @@ int main(int argc, char **argv)
     y_close_logs();
     if (!ran)
         fprintf(stderr, "logmerge-api: %s\n", error.message);
-    return ran ? 0 : 1;
+    return ran ? 0 : error.code == ERROR_INVALID ? EXIT_USAGE : 1;
 }

@@ -20,6 +20,9 @@ static const struct setting table[] = {
      "The Redis that holds Celery's results and the records of the jobs.", true},
     {"queue", 'Q', "CELERY_TASK_DEFAULT_QUEUE", SETTING_TEXT, &read.queue, "celery", 0, 0, "NAME",
      "The queue that merges are sent to.", false},
+    {"queue-type", 0, "CELERY_TASK_DEFAULT_QUEUE_TYPE", SETTING_TEXT, &read.queue_type, "classic", 0, 0,
+     "TYPE", "How it is declared, classic or quorum, as the workers are told (task_default_queue_type).",
+     false},
     {"task", 0, "MERGE_TASK", SETTING_TEXT, &read.task, "merge_s3_files", 0, 0, "NAME",
      "The name of the task that is sent.", false},
     {"task-events", 'E', "CELERY_TASK_SEND_SENT_EVENT", SETTING_FLAG, &read.send_events, "0", 0, 0, NULL,
@@ -104,6 +107,9 @@ bool api_settings_read(struct api_settings *settings, int argc, char **argv, str
         strcmp(settings->s3_style, "virtual") != 0)
         return error_set(error, ERROR_INVALID, "--s3-style: \"%s\" is not auto, path or virtual",
                          settings->s3_style);
+    if (strcmp(settings->queue_type, "classic") != 0 && strcmp(settings->queue_type, "quorum") != 0)
+        return error_set(error, ERROR_INVALID, "--queue-type: \"%s\" is not classic or quorum",
+                         settings->queue_type);
     return check_bucket("source-bucket", settings->source_bucket, error) &&
            check_bucket("merged-bucket", settings->merged_bucket, error);
 }

@@ -16,6 +16,7 @@ struct api_settings {
     const char *broker_url;
     const char *result_backend;
     const char *queue;
+    const char *queue_type; /* "classic" or "quorum" */
     const char *task;
     bool send_events;
 

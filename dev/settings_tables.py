@@ -2,7 +2,7 @@
 
     python -m dev.settings_tables build     # writes them, from the programs in build/
 
-A table stands between `<!-- settings: PROGRAM -->` and `<!-- end -->`. A test holds the page against the programs."""
+A table stands between `<!-- settings: PROGRAM -->` and `<!-- end -->`. A test looks whether each row is true."""
 
 import pathlib
 import re

@@ -32,12 +32,19 @@ def test_help_lists_every_setting():
     (["--port", "x"], "--port"), (["--port", "70000"], "--port"), (["--nonsense"], "--nonsense"),
     (["--address", "nowhere"], "--address"), (["--merged-bucket", "A"], "--merged-bucket"),
     (["--s3-style", "round"], "--s3-style"), (["--log-level", "LOUD"], "--log-level"),
+    (["--queue-type", "stream"], "--queue-type"),
     (["--broker", "http://x"], "http"), (["--result-backend", "memory://"], "memory"), (["extra"], "extra")])
 def test_wrong_settings_are_named(options, words):
     done = run(*options)
-    assert done.returncode in (1, 2)
+    assert done.returncode == 2
     assert words in done.stderr
     assert "Sanitizer" not in done.stderr
+
+
+def test_the_queue_is_declared_as_a_quorum_queue_when_told_so(own_api, rabbitmq, vhost):
+    api = own_api(CELERY_TASK_DEFAULT_QUEUE_TYPE="quorum")
+    assert api.initiate().status == 202
+    assert rabbitmq.queue("celery", vhost)["type"] == "quorum"
 
 
 def test_a_taken_port_is_named():
