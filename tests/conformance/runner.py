@@ -177,7 +177,7 @@ def main():
     parser.add_argument("--backend", choices=("redis", "rpc"),
                         default="rpc" if os.environ.get("BACKEND", "").startswith("rpc") else "redis")
     parser.add_argument("--build", default=os.environ.get("TEST_BUILD", str(ROOT / "build")))
-    parser.add_argument("--concurrency", default="1", help="child processes of the worker; the suite's own has 1")
+    parser.add_argument("--concurrency", default="2", help="child processes of the worker")
     parser.add_argument("--timeout", default="60", help="seconds for one test")
     parser.add_argument("--everything", action="store_true", help="also the tests of left-out.tsv")
     parser.add_argument("--name", help="of the folder for logs in .state/conformance; by the worker where not given")
