@@ -67,7 +67,8 @@ class CWorker:
 class PythonWorker:
     """A genuine Celery worker on tests/celery/pytasks.py (or another module with an `app`)."""
 
-    def __init__(self, folder, broker_url, backend_url, module="tests.celery.pytasks", options=(), wait=True):
+    def __init__(self, folder, broker_url, backend_url, module="tests.celery.pytasks", options=(), env=None,
+                 wait=True):
         number = next(_numbers)
         self.node = f"py{os.getpid()}-{number}@test"
         self.app = celery_app(broker_url, backend_url)
@@ -75,7 +76,8 @@ class PythonWorker:
             [sys.executable, "-m", "celery", "-A", module, "worker", "--hostname", self.node, "--loglevel", "INFO",
              *[str(option) for option in options]],
             folder / f"python-worker-{number}.log", cwd=str(ROOT),
-            env=environment(CELERY_BROKER_URL=broker_url, CELERY_RESULT_BACKEND=backend_url, PYTHONPATH=str(ROOT)))
+            env=environment(CELERY_BROKER_URL=broker_url, CELERY_RESULT_BACKEND=backend_url, PYTHONPATH=str(ROOT),
+                            **(env or {})))
         self.process.start()
         if wait:
             wait_for_worker(self.app, self.node, self.process)
