@@ -201,6 +201,8 @@ static void take_event(struct gossip *gossip, const json_t *event, const struct 
         hostname = json_string_value(json_object_get(event, "hostname"));
     if (type == NULL || strncmp(type, "worker-", 7) != 0 || hostname == NULL || strlen(hostname) > NAME_MOST)
         return;
+    if (strncmp(type, "worker-elect", 12) == 0 && json_is_integer(clock))
+        lamport_adjust(worker->clock, json_integer_value(clock)); /* later claims are said to be later */
     if (strcmp(type, "worker-elect") == 0) {
         on_elect(gossip, event, hostname);
         return;

@@ -252,11 +252,12 @@ def test_hostile_requests_cost_a_line_in_the_log(app, node, broker_url):
 def test_the_mailbox_comes_back_with_the_broker(worker, own_rabbitmq, redis_url):
     from tests.harness.workers import celery_app
     server = own_rabbitmq()
-    node = worker("-c", 1, broker=server.url, backend=redis_url)
+    node = worker("-c", 1, "-l", "INFO", broker=server.url, backend=redis_url)
     server.restart()
     again = celery_app(server.url, redis_url)
     wait_for(lambda: again.control.ping(destination=[node.node], timeout=2, limit=1),
              "an answer after the restart", WAIT)
+    wait_for(lambda: node.log().count("mingle: searching for neighbors") >= 2, "the others are asked again", WAIT)
     again.close()
 
 

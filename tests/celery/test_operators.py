@@ -218,6 +218,27 @@ def test_the_celery_command_works_on_both(pair, words):
     assert "rror" not in text.replace("errors", "")
 
 
+def test_the_celery_command_shows_results_of_both(pair):
+    for node in (pair.c.node, pair.python.node):
+        revoked = pair.tasks[node][2]  # waits for its time
+        ask(pair.app, node, "revoke", task_id=revoked)
+        wait_for(lambda one=revoked: pair.app.AsyncResult(one).state == "REVOKED", "the revoke is stored", WAIT)
+        code, text = celery_command(pair.app, "--result-backend", pair.app.conf.result_backend, "result", revoked)
+        assert "revoked" in text, f"{code}: {text}"
+
+
+def test_the_celery_command_dumps_the_events_of_both(pair, tmp_path):
+    log = tmp_path / "events"
+    with log.open("w") as file, subprocess.Popen(
+            [sys.executable, "-u", "-m", "celery", "-b", pair.app.conf.broker_url, "events", "--dump"], cwd=ROOT,
+            stdout=file, stderr=subprocess.STDOUT, env=environment()) as dump:
+        try:
+            for node in (pair.c.node, pair.python.node):
+                wait_for(lambda one=node: one in log.read_text(), f"an event of {node}", WAIT)
+        finally:
+            dump.kill()
+
+
 # ---- limits ----
 
 def test_a_rate_limit_holds_at_once_and_is_lifted_at_once(app, worker):
@@ -382,6 +403,29 @@ def test_a_worker_may_be_told_to_ignore_its_neighbours(app, worker):
     assert revoked_of(app, second.node) <= {"alone"}
     for one in (first, second):
         assert "joined the party" not in one.log() and "mingle:" not in one.log()
+
+
+def test_what_is_no_event_costs_a_worker_nothing(app, worker, broker_url):
+    node = worker("-c", 1, "-l", "DEBUG")
+    head = {"type": "worker-heartbeat", "hostname": "other@node", "clock": 7, "pid": 1, "freq": 2.0}
+    bodies = ["", "{", "[]", "null", "[" * 100000, "\xff" * 100, json.dumps({"type": 7}),
+              json.dumps({"type": "worker-elect", "hostname": "other@node"}),
+              json.dumps({**head, "type": "worker-elect", "id": 7, "topic": None}),
+              json.dumps({**head, "type": "worker-elect-ack", "id": "nobody's"}),
+              json.dumps({**head, "type": "worker-elect", "id": "x" * 10000, "topic": "task", "action": [1]}),
+              json.dumps({**head, "hostname": "h" * 100000}), json.dumps({**head, "freq": "often"}),
+              json.dumps({**head, "freq": -1e300, "clock": 2 ** 62}), json.dumps({**head, "clock": {}})]
+    with kombu.Connection(broker_url) as connection, connection.channel() as channel:
+        exchange = kombu.Exchange("celeryev", "topic", durable=True, channel=channel)
+        for body in bodies:
+            for key in ("worker.heartbeat", "worker.elect", "worker.elect.ack", "worker.x"):
+                exchange.publish(exchange.Message(body, content_type="application/json", content_encoding="utf-8",
+                                                  headers={"hostname": 7} if key == "worker.x" else {}), routing_key=key)
+        exchange.publish(exchange.Message(json.dumps({**head, "hostname": "last@node"}),
+                                          content_type="application/json", content_encoding="utf-8"),
+                         routing_key="worker.heartbeat")
+    wait_for(lambda: "last@node joined the party" in node.log(), "all have been taken", WAIT)
+    assert ask(app, node.node, "ping") == {"ok": "pong"}
 
 
 # ---- the pool, and numbers ----
