@@ -103,7 +103,8 @@ bool task_encode_retry(const struct wire_message *original, const struct task_me
         .shadow = message->shadow,
         .group = message->group,
         .root_id = message->root_id,
-        .parent_id = message->parent_id,
+        /* As in Celery, where a task without a parent becomes its own: the retry is sent by it. */
+        .parent_id = message->parent_id != NULL ? message->parent_id : message->id,
         .origin = message->origin,
         .reply_to = original->reply_to,
         .group_index = message->group_index,
