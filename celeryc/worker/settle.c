@@ -59,7 +59,7 @@ void settle_give_back(struct worker *worker, struct request *request)
     forget(worker, request);
 }
 
-bool request_ignores_result(const struct request *request)
+static bool ignores_result(const struct request *request)
 {
     enum tristate asked = request->message->ignore_result;
     return asked == TRISTATE_UNSET ? request->type != NULL && request->type->ignore_result
@@ -69,8 +69,7 @@ bool request_ignores_result(const struct request *request)
 /* Whether a failure is stored (request.py store_errors). */
 static bool stores_errors(const struct request *request)
 {
-    return !request_ignores_result(request) ||
-           (request->type != NULL && request->type->store_errors_even_if_ignored);
+    return !ignores_result(request) || (request->type != NULL && request->type->store_errors_even_if_ignored);
 }
 
 static const char *name_of(const struct request *request)

@@ -138,7 +138,6 @@ void settle_bad_eta(struct worker *worker,
                     struct request *request); /* an ETA that is no time: FAILURE OverflowError */
 void settle_give_back(struct worker *worker,
                       struct request *request); /* to the queue; or forgotten when its epoch is over */
-bool request_ignores_result(const struct request *request);
 
 /* ---- announce.c: events that take more than a call of events/dispatcher.h ---- */
 enum announcement { ANNOUNCE_ONLINE, ANNOUNCE_HEARTBEAT, ANNOUNCE_OFFLINE };
