@@ -15,13 +15,13 @@ WAIT = 120  # seconds; a bound for what never ends, not a measure
 
 
 class Flower:
-    def __init__(self, folder, broker_url, backend_url):
+    def __init__(self, folder, broker_url, backend_url, *application):
         self.port = free_port()
         self.process = Process(
-            [sys.executable, "-m", "celery", "-b", broker_url, "--result-backend", backend_url, "flower",
+            [sys.executable, "-m", "celery", *application, "-b", broker_url, "--result-backend", backend_url, "flower",
              "--address=127.0.0.1", f"--port={self.port}", "--inspect_timeout=10000"],
             folder / "flower.log", cwd=str(ROOT),
-            env=environment(FLOWER_UNAUTHENTICATED_API="true", HOME=str(folder))).start()
+            env=environment(FLOWER_UNAUTHENTICATED_API="true", HOME=str(folder), PYTHONPATH=str(ROOT))).start()
         wait_for(lambda: self.get("/api/workers") is not None, "Flower answers", WAIT)
 
     def request(self, path, data=None):
@@ -39,6 +39,15 @@ class Flower:
 
     def post(self, path, **fields):
         return json.loads(self.request(path, urllib.parse.urlencode(fields).encode()))
+
+    def press(self, path, **fields):
+        """A button whose answer Flower waits a second for: pressed until there is one."""
+        def try_it():
+            try:
+                return self.post(path, **fields) or True
+            except (OSError, ValueError):
+                return None
+        return wait_for(try_it, f"Flower's {path}\n{self.process.log_tail()}", WAIT)
 
     def worker(self, node, wanted=lambda worker: True):
         """What Flower knows of the worker, asked anew until it is as wanted."""
@@ -107,3 +116,23 @@ def test_the_buttons_steer_the_worker(flower, node, app):
     wait_for(lambda: result.state == "REVOKED", "the task is revoked", WAIT)
     flower.post(f"/api/worker/shutdown/{node.node}")
     assert node.process.popen.wait(WAIT) == 0
+
+
+def test_limits_and_bounds_are_set_from_flower(worker, app, tmp_path, broker_url, redis_url):
+    """Of tasks that Flower's own application knows: so it is started with one."""
+    node = worker("--autoscale", "3,1").node
+    flower = Flower(tmp_path, broker_url, redis_url, "-A", "tests.celery.pytasks")
+    try:
+        flower.worker(node)
+        assert flower.press("/api/task/rate-limit/demo.add", ratelimit="100/h", workername=node) == \
+            {"message": "new rate limit set successfully"}
+        flower.worker(node, lambda worker: "demo.add [rate_limit=100/h]" in worker["registered"])
+        assert flower.press("/api/task/timeout/demo.add", soft=10, hard=20, workername=node) == \
+            {"message": "time limits set successfully"}
+        flower.press(f"/api/worker/pool/autoscale/{node}", min=2, max=4)
+        flower.worker(node, lambda worker: worker["stats"]["autoscaler"]["max"] == 4
+                      and len(worker["stats"]["pool"]["processes"]) == 2)
+        limits = app.control.inspect(destination=[node], timeout=30, limit=1).registered("time_limit", "soft_time_limit")
+        assert "demo.add [time_limit=20 soft_time_limit=10]" in limits[node]
+    finally:
+        flower.process.kill()
