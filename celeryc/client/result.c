@@ -42,7 +42,7 @@ static bool decompress(struct celery_value *value, struct error *error)
     bytes_init(&bytes, RESULT_SIZE_MOST);
     size_t offset = (size_t)(end + 1 - value->data);
     struct celery_value plain = {.data = NULL};
-    if (compression_inflate(end + 1, value->size - offset, &bytes, error))
+    if (compression_undo(method, end + 1, value->size - offset, &bytes, error))
         plain.data = bytes_take(&bytes, &plain.size);
     bytes_clear(&bytes);
     if (plain.data == NULL)

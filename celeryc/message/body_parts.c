@@ -46,7 +46,8 @@ static enum message_fault body_text(const struct wire_message *wire, size_t limi
         struct bytes bytes;
         bytes_init(&bytes, limit);
         if (!body_compression_is_known(wire) ||
-            !compression_inflate(wire->body, wire->body_size, &bytes, error)) {
+            !compression_undo(json_string_value(json_object_get(wire->headers, "compression")), wire->body,
+                              wire->body_size, &bytes, error)) {
             bytes_clear(&bytes);
             error_context(error, "its body does not decompress");
             return MESSAGE_UNDECODABLE;

@@ -1,49 +1,79 @@
 #include "celeryc/message/compression.h"
 
+#include "celeryc/message/decoders.h"
+
 #include <limits.h>
 #include <string.h>
-#include <zlib.h>
+
+static const struct method {
+    const char *names[4]; /* the content type, then kombu's aliases */
+    bool (*decode)(struct compressed from, struct bytes *bytes, struct error *error);
+} methods[] = {
+    {{"application/x-gzip", "gzip", "zlib"}, decode_zlib},
+#ifdef HAVE_BZIP2
+    {{"application/x-bz2", "bzip2", "bzip"}, decode_bzip2},
+#endif
+#ifdef HAVE_LZMA
+    {{"application/x-lzma", "lzma", "xz"}, decode_lzma},
+#endif
+#ifdef HAVE_ZSTD
+    {{"application/zstd", "zstd", "zstandard"}, decode_zstd},
+#endif
+#ifdef HAVE_BROTLI
+    {{"application/x-brotli", "brotli"}, decode_brotli},
+#endif
+};
+
+static const struct method *find(const char *name)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        for (const char *const *known = methods[i].names; *known != NULL; known++) {
+            if (strcmp(*known, name) == 0)
+                return &methods[i];
+        }
+    }
+    return NULL;
+}
 
 bool compression_is_known(const char *method)
 {
-    return strcmp(method, "application/x-gzip") == 0 || strcmp(method, "gzip") == 0 ||
-           strcmp(method, "zlib") == 0;
+    return find(method) != NULL;
 }
 
-static bool inflate_all(z_stream *stream, struct bytes *bytes, struct error *error)
+bool compression_undo(const char *method, const void *data, size_t size, struct bytes *bytes,
+                      struct error *error)
 {
-    for (;;) {
-        if (bytes->size == bytes->limit && bytes->limit != 0)
-            return error_set(error, ERROR_LIMIT, "more than %zu bytes decompressed", bytes->limit);
-        size_t room = 64 * 1024;
-        if (bytes->limit != 0 && bytes->limit - bytes->size < room)
-            room = bytes->limit - bytes->size;
-        if (!bytes_reserve(bytes, room, error))
-            return false;
-        stream->next_out = (Bytef *)bytes->data + bytes->size;
-        stream->avail_out = (uInt)room;
-        int code = inflate(stream, Z_NO_FLUSH);
-        bytes->size += room - stream->avail_out;
-        if (code == Z_STREAM_END)
-            return true;
-        if (code == Z_MEM_ERROR)
-            return error_set(error, ERROR_MEMORY, "no memory to decompress");
-        if (code == Z_BUF_ERROR || (code == Z_OK && stream->avail_in == 0 && stream->avail_out > 0))
-            return error_set(error, ERROR_INVALID, "the zlib stream is cut off");
-        if (code != Z_OK)
-            return error_set(error, ERROR_INVALID, "no valid zlib stream: %s",
-                             stream->msg == NULL ? "it needs a dictionary" : stream->msg);
-    }
-}
-
-bool compression_inflate(const void *data, size_t size, struct bytes *bytes, struct error *error)
-{
+    const struct method *found = find(method);
+    if (found == NULL)
+        return error_set(error, ERROR_INVALID, "unknown compression");
     if (size > UINT_MAX)
         return error_set(error, ERROR_LIMIT, "more than %u bytes compressed", UINT_MAX);
-    z_stream stream = {.next_in = (Bytef *)(size_t)data, .avail_in = (uInt)size};
-    if (inflateInit(&stream) != Z_OK)
-        return error_set(error, ERROR_MEMORY, "no memory to decompress");
-    bool done = inflate_all(&stream, bytes, error);
-    inflateEnd(&stream);
-    return done;
+    return found->decode((struct compressed){data, size}, bytes, error);
+}
+
+bool decoder_room(struct bytes *bytes, size_t *room, struct error *error)
+{
+    size_t limit = bytes->limit == 0 ? BYTES_NO_LIMIT : bytes->limit;
+    if (bytes->size >= limit)
+        return error_set(error, ERROR_LIMIT, "more than %zu bytes decompressed", limit);
+    *room = limit - bytes->size < 64 * 1024 ? limit - bytes->size : 64 * 1024;
+    return bytes_reserve(bytes, *room, error);
+}
+
+bool decoder_all_streams(decoder_stream *decode, struct compressed from, struct bytes *bytes,
+                         struct error *error)
+{
+    bool first = true;
+    do {
+        size_t before = bytes->size;
+        enum stream_end end = decode(&from, bytes, error);
+        if (end == STREAM_DAMAGED && !first) {
+            bytes_truncate(bytes, before);
+            return true;
+        }
+        if (end != STREAM_WHOLE)
+            return false;
+        first = false;
+    } while (from.size > 0);
+    return true;
 }

@@ -168,6 +168,11 @@ row("a megabyte of brackets", ACKNOWLEDGED, "[" * 1048576)
 
 # ---- compression ----
 
+row("a stream of bzip2", RUNS, bz2.compress, compression="application/x-bz2")
+row("two streams of bzip2 and something else", RUNS, compression="bzip2",
+    body=lambda good: bz2.compress(good[:9]) + bz2.compress(good[9:]) + b"more")
+row("a stream of xz", RUNS, lzma.compress, compression="application/x-lzma")
+row("a stream of the older LZMA format", RUNS, lambda good: lzma.compress(good, lzma.FORMAT_ALONE), compression="xz")
 row("an unknown compression", ACKNOWLEDGED, compression="application/x-no-such")
 row("a compression that is a number", ACKNOWLEDGED, compression=5)
 row("a compression that is a list", ACKNOWLEDGED, compression=["gzip"])
@@ -180,6 +185,8 @@ row("an empty body, compressed by the header", ACKNOWLEDGED, b"", compression="g
 row("compressed bytes that are no JSON", ACKNOWLEDGED, zlib.compress(b"\xff" * 100), compression="gzip")
 row("a stream of bzip2 that is cut off", ACKNOWLEDGED, lambda good: bz2.compress(good)[:-6], compression="bzip2")
 row("a stream of xz that is cut off", ACKNOWLEDGED, lambda good: lzma.compress(good)[:-6], compression="lzma")
+row("bzip2 by the header only", ACKNOWLEDGED, compression="bzip2")
+row("xz by the header only", ACKNOWLEDGED, compression="lzma")
 row("Zstandard by the header only", ACKNOWLEDGED, compression="zstd")
 row("Brotli by the header only", ACKNOWLEDGED, b"\xff\xff\xff\xff", compression="brotli")
 row("an unknown task, its body unreadable", UNKNOWN, "{", task="demo.no_such_task")

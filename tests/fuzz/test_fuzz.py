@@ -1,7 +1,9 @@
 """What parses bytes of others takes any bytes: no crash, no sanitizer's report, no broken promise. The seeds of the random
 changes are fixed, so a failure repeats; FUZZ_ROUNDS makes it last longer (100 times as long before a release)."""
 
+import bz2
 import json
+import lzma
 import os
 import subprocess
 import zlib
@@ -33,7 +35,10 @@ SEEDS = {
                 b'{"start_date": "2020-02-29", "end_date": "2019-02-29"}', b'[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]'],
     "conditions": [b'"abc-2"\nW/"abc-2", "x"\nSun, 06 Nov 1994 08:49:37 GMT\n\n"abc-2"\nbytes=0-99',
                    b'*\n*\nSunday, 06-Nov-94 08:49:37 GMT\nSun Nov  6 08:49:37 1994\n\nbytes=-5', b'\n\n\n\n\nbytes=500-'],
-    "inflate": [zlib.compress(BODY.encode()), zlib.compress(b"x" * 50000, 9), zlib.compress(bytes(range(64)), 0)],
+    "inflate": [b"\0" + zlib.compress(BODY.encode()), b"\0" + zlib.compress(b"x" * 50000, 9),
+                b"\0" + zlib.compress(bytes(range(64)), 0), b"\1" + bz2.compress(BODY.encode()),
+                b"\2" + lzma.compress(BODY.encode(), preset=0), b"\2" + lzma.compress(b"x" * 50000, lzma.FORMAT_ALONE, preset=0),
+                b"\3\x28\xb5\x2f\xfd\x20\x05\x29\0\0hello", b"\4\x0b\x02\x80hello\x03"],
 }
 
 
