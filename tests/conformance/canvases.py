@@ -34,6 +34,7 @@ from tests.harness import programs
 from tests.harness.workers import CWorker, PythonWorker, celery_app
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+TOKEN = re.compile(r"\b[0-9a-f]{32}\b")  # who claims a chord
 LABEL = re.compile(r"\bc(\d+)n\d+\b")
 UNLIKE = ("traceback", "date_done", "worker")  # of a stored state
 BATCH = 50
@@ -167,9 +168,9 @@ class Builder:
 
 
 @contextmanager
-def fixed_ids(number):
+def fixed_ids(name):
     """Within it a client makes always the same ids; yields the list of those made."""
-    draw, made = random.Random(number), []
+    draw, made = random.Random(name), []
 
     def make():
         made.append(str(uuid.UUID(int=draw.getrandbits(128), version=4)))
@@ -205,7 +206,8 @@ class Side:
         self.app.send_task("canvas.hold", (str(gate),), ignore_result=True)
         outcomes = {}
         for number, spec in canvases.items():
-            with fixed_ids(number) as ids, warnings.catch_warnings():
+            # A worker remembers ids: no batch has those of another.
+            with fixed_ids(f"{self.batches} {number}") as ids, warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 try:
                     Builder(self.app, number).build(spec).apply_async()
@@ -245,7 +247,7 @@ class Side:
             text = json.dumps(value, sort_keys=True)
             numbers = [known[each][0] for each in UUID.findall(text) if each in known] + \
                 [int(each) for each in LABEL.findall(text)]
-            text = UUID.sub(lambda found: known[found[0]][1] if found[0] in known else "?", text)
+            text = TOKEN.sub("token", UUID.sub(lambda found: known[found[0]][1] if found[0] in known else "?", text))
             left[numbers[0] if numbers else None][f"{kind} {text}"] += 1
 
         for line in self.runs.read_text().splitlines():
