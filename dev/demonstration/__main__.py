@@ -70,6 +70,7 @@ class Demo:
             "AWS_ENDPOINT_URL_S3": s3.url, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": s3.access_key,
             "AWS_SECRET_ACCESS_KEY": s3.secret_key, "API_PORT": str(self.api_port),
         }
+        self.write_addresses(environment)
         self.start("worker", [ROOT / "build/worker/logmerge-worker", "--task-events", "--concurrency", 2,
                               "--loglevel", "INFO"], environment)
         self.start("api", [ROOT / "build/api/logmerge-api", "--task-events"], environment)
@@ -77,6 +78,12 @@ class Demo:
             sys.executable, "-m", "celery", f"--broker={rabbitmq.url}", f"--result-backend={redis.url}", "flower",
             f"--port={self.flower_port}", "--address=127.0.0.1", f"--broker-api={rabbitmq.management_url}"],
             {**environment, "FLOWER_UNAUTHENTICATED_API": "true"})
+
+    def write_addresses(self, environment):
+        """The settings of the programs, for whoever wants to ask the demo's broker with `celery` or from Python."""
+        names = ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_ACCESS_KEY_ID",
+                 "AWS_SECRET_ACCESS_KEY")
+        (FOLDER / "addresses").write_text("".join(f"export {name}='{environment[name]}'\n" for name in names))
 
     def start(self, name, command, environment):
         process = Process(command, FOLDER / f"{name}.log", env=environment, cwd=str(FOLDER), stay=True).start()
@@ -136,6 +143,7 @@ class Demo:
         print(f"  Flower         http://localhost:{self.flower_port}")
         print(f"  S3 and its UI  http://localhost:{self.s3_port}/ui  (minio / minio123)")
         print(f"  logs           {os.path.relpath(FOLDER)}/*.log")
+        print(f"  ask the worker . {os.path.relpath(FOLDER)}/addresses; .venv/bin/celery status")
         print("  end it all     make stop", flush=True)
 
 

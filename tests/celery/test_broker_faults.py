@@ -4,7 +4,6 @@ confirmed is lost, nothing is settled twice, and everything goes on by itself.""
 import os
 import pathlib
 import signal
-import subprocess
 import threading
 
 import amqp
@@ -15,6 +14,7 @@ from dev.servers.process import wait_for
 from tests.celery.amqp_tool import AmqpTool
 from tests.celery.cuttable import Cuttable
 from tests.celery.test_broker_threads import count, drain, fill
+from tests.harness.certificates import certificate
 
 
 @pytest.fixture(scope="module")
@@ -252,22 +252,6 @@ def test_an_alarm_of_the_broker_holds_messages_back_until_it_is_over(own_rabbitm
     rabbitmqctl(node, "set_disk_free_limit", "50MB")
     assert one.wait_outcomes(["first", "patient"]) == {"first": "confirmed", "patient": "confirmed"}
     one.wait_event("delivery", body="patient")
-
-
-def certificate(folder):
-    """A CA and a certificate for 127.0.0.1 and localhost that it signed."""
-    def openssl(*words):
-        subprocess.run(["openssl", *words], check=True, cwd=folder, capture_output=True, timeout=120)
-
-    folder.mkdir()
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "3",
-            "-subj", "/CN=test CA")
-    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key", "-out", "server.csr", "-subj",
-            "/CN=localhost")
-    (folder / "names").write_text("subjectAltName = DNS:localhost, IP:127.0.0.1\n")
-    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "3",
-            "-out", "server.pem", "-extfile", "names")
-    return folder
 
 
 def test_tls_is_spoken_with_a_broker_whose_ca_is_known_and_refused_otherwise(own_rabbitmq, tool, request, tmp_path):
