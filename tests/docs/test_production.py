@@ -53,7 +53,7 @@ def test_a_unit_of_systemd_is_well_formed_and_starts_the_program_with_options_th
         copy.write_text(text.replace(words[0], program(name)), encoding="utf-8")
         done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(copy)], capture_output=True, text=True,
                               check=False, timeout=120)
-        assert done.returncode == 0 and str(copy) not in done.stderr, done.stderr
+        assert str(copy) not in done.stderr, done.stderr  # other units of the machine may be wrong
 
 
 def test_links_between_the_pages_lead_somewhere():
