@@ -166,6 +166,14 @@ content("Latin-1 said and meant", ACKNOWLEDGED, '[["\xe4"], {}, {}]'.encode("lat
         python=fails("TypeError"))
 row("a megabyte of brackets", ACKNOWLEDGED, "[" * 1048576)
 
+# What is larger the C worker's parent does not read; its children find out, when the task's receipt was told.
+
+row("two megabytes of brackets", Outcome("acknowledged", None, ("received",)), "[" * 2097152, python=ACKNOWLEDGED)
+row("two megabytes of brackets, compressed", Outcome("acknowledged", None, ("received",)), compression="gzip",
+    body=zlib.compress(b"[" * 2097152), python=ACKNOWLEDGED)
+row("two megabytes of a body of two parts", Outcome("rejected", None, ("received", "rejected")),
+    '["' + "x" * 2097152 + '", {}]', python=DIES)
+
 # ---- compression ----
 
 row("a stream of bzip2", RUNS, bz2.compress, compression="application/x-bz2")
