@@ -17,8 +17,8 @@
 
 struct mingle {
     struct mingle_options options;
-    bool under_way, asked;
-    double deadline; /* clock_monotonic() */
+    bool under_way, asked, over;
+    double deadline; /* of `over`, clock_monotonic() */
     ev_timer timer;
     char queue[UUID_SIZE + sizeof REPLY_EXCHANGE + 1]; /* of replies */
     char oid[UUID_SIZE], ticket[UUID_SIZE];
@@ -29,12 +29,20 @@ struct mingle {
 
 static void finish(struct mingle *mingle)
 {
-    mingle->under_way = mingle->asked = false;
+    mingle->under_way = mingle->asked = mingle->over = false;
     mailbox_stop_listening(mingle->options.mailbox, mingle->queue);
     if (mingle->nodes > 0)
         log_info("mingle: sync complete");
     else
         log_info("mingle: all alone");
+}
+
+static void set_timer(struct mingle *mingle, double seconds)
+{
+    struct ev_loop *loop = mingle->options.loop;
+    ev_timer_stop(loop, &mingle->timer);
+    ev_timer_set(&mingle->timer, seconds, 0);
+    ev_timer_start(loop, &mingle->timer);
 }
 
 /* While it could not even ask, because there is no connection, it goes on; but nobody is to wait for that. */
@@ -43,18 +51,20 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
     (void)loop;
     (void)events;
     struct mingle *mingle = timer->data;
-    if (mingle->asked)
+    if (mingle->over) {
         finish(mingle);
+        return;
+    }
     mingle->options.over(mingle->options.context);
+    mingle->over = mingle->asked;
+    if (mingle->over)
+        set_timer(mingle, MINGLE_LISTEN);
 }
 
 static void wait_for(struct mingle *mingle, double seconds)
 {
-    struct ev_loop *loop = mingle->options.loop;
     double left = mingle->deadline - clock_monotonic();
-    ev_timer_stop(loop, &mingle->timer);
-    ev_timer_set(&mingle->timer, seconds < left ? seconds : left > 0 ? left : 0, 0);
-    ev_timer_start(loop, &mingle->timer);
+    set_timer(mingle, seconds < left ? seconds : left > 0 ? left : 0);
 }
 
 /* ---- asking ---- */
@@ -95,6 +105,8 @@ static void ask(void *context)
         log_warning("mingle: the others cannot be asked: %s", error.message);
     wire_message_clear(&message);
     mingle->asked = true;
+    mingle->over = false;
+    mingle->nodes = 0;
     mingle->deadline = clock_monotonic() + MINGLE_WAIT;
     wait_for(mingle, MINGLE_WAIT);
 }
@@ -131,7 +143,8 @@ static void take_reply(struct mingle *mingle, const json_t *replies)
         log_debug("mingle: processing reply from %s", node);
         sync_with(mingle, reply);
     }
-    wait_for(mingle, MINGLE_QUIET);
+    if (!mingle->over)
+        wait_for(mingle, MINGLE_QUIET);
 }
 
 static void on_reply(void *context, const struct wire_message *message)
@@ -177,6 +190,8 @@ void mingle_free(struct mingle *mingle)
 
 void mingle_begin(struct mingle *mingle)
 {
+    if (mingle->under_way && mingle->over)
+        ask(mingle); /* where the queue for replies is to come again too, they are asked once more then */
     if (mingle->under_way)
         return;
     struct error error = {.code = ERROR_NONE};
@@ -191,7 +206,6 @@ void mingle_begin(struct mingle *mingle)
                                        .no_ack = true,
                                        .arguments = arguments};
     const struct mailbox_listener listener = {.ready = ask, .heard = on_reply, .context = mingle};
-    mingle->nodes = 0;
     mingle->under_way = mailbox_listen(mingle->options.mailbox, &replies, &listener, &error);
     json_decref(arguments);
     if (!mingle->under_way)

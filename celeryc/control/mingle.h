@@ -1,9 +1,10 @@
 /* Mingling: a worker that starts, or is connected anew, asks the others which ids are revoked and what the
  * logical clock is, and tells them what it knows (celery/worker/consumer/mingle.py).
  *
- * It broadcasts `hello` and takes replies for MINGLE_WAIT seconds at most. Celery always waits that long;
- * here it is over as soon as the worker's own mailbox has had the request and nobody has replied for
- * MINGLE_QUIET seconds. One thread (the event loop's) owns it; nothing waits. */
+ * It broadcasts `hello`, which its own mailbox answers too. Celery does nothing else for a second at least;
+ * here `over` comes as soon as nobody has replied for MINGLE_QUIET seconds after a reply, and after
+ * MINGLE_WAIT seconds at the latest; who replies later, within MINGLE_LISTEN seconds, is heard still. One
+ * thread (the event loop's) owns it; nothing waits. */
 #ifndef CELERYC_CONTROL_MINGLE_H
 #define CELERYC_CONTROL_MINGLE_H
 
@@ -13,6 +14,7 @@
 
 #define MINGLE_WAIT 1.0
 #define MINGLE_QUIET 0.1
+#define MINGLE_LISTEN 30.0
 
 struct mingle;
 
