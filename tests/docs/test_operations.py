@@ -37,9 +37,9 @@ def test_every_option_of_the_help_is_understood(name):
 def test_the_pages_name_only_options_that_there_are():
     known = {word for name in ("logmerge-worker", "logmerge-api") for option, *_ in read_help(help_of(name))
              for word in re.findall(r"--[\w-]+", option)}
-    for page in (ROOT / "docs").glob("*.md"):
-        named = set(re.findall(r"`(--[\w-]+)", page.read_text(encoding="utf-8")))
-        assert named <= known, f"{page.name}: {named - known}"
+    for page in ("operations.md", "production.md", "api.md"):
+        named = set(re.findall(r"`(--[\w-]+)", (ROOT / "docs" / page).read_text(encoding="utf-8")))
+        assert named <= known, f"{page}: {named - known}"
 
 
 @pytest.mark.parametrize("name", ["logmerge-worker", "logmerge-api"])
