@@ -1,8 +1,8 @@
 """A pytest plugin for Celery's integration suite: the worker runs in a process of its own, whoever's it is.
 
-The suite's conftest takes the fixture `celery_session_worker`, which would start a worker in a thread of the test
-process, from celery.contrib.pytest when it is imported; this module, imported earlier by `-p`, puts another in its
-place, which registers the tasks with the client as the original does and waits for the worker to answer."""
+The suite's conftest takes the fixture `celery_session_worker`, which would start a worker in a thread of the
+test process, from celery.contrib.pytest when it is imported; this module, imported earlier by `-p`, puts another
+in its place, which registers the tasks with the client as the original does and waits for the worker."""
 
 import os
 import time
@@ -36,8 +36,8 @@ celery.utils.nodenames.anon_nodename = lambda *args, **kwargs: NODE
 
 
 def pytest_collection_modifyitems(config, items):
-    """The time limit of the command line counts for all, though the suite gives most of its tests five minutes (which
-    they would need only where they fail), but for those that are known to wait longer."""
+    """The time limit of the command line counts for all, though the suite gives most of its tests five minutes
+    (which they would need only where they fail), but for those that are known to wait longer."""
     limits, general = suite.slow(), float(config.getoption("timeout"))
     for item in items:
         own = item.get_closest_marker("timeout")

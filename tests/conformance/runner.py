@@ -1,12 +1,12 @@
 """usage: tests/conformance/run [OPTION]... [FILE or test id of the suite]...   (--help: the options)
 
-Runs Celery's own integration suite (t/integration of its source distribution) against the C worker integration-worker,
-or with --reference (REFERENCE=1 in the environment) against the genuine Python worker, in two lanes beside each other,
-each with a RabbitMQ, a Redis and a worker of its own. No test is tried twice.
+Runs Celery's own integration suite (t/integration of its source distribution) against the C worker
+integration-worker, or with --reference (REFERENCE=1 in the environment) against the genuine Python worker, in
+two lanes beside each other, each with a RabbitMQ, a Redis and a worker of its own. No test is tried twice.
 
-expected.tsv has what each test gives against the genuine worker in another process; left-out.tsv the tests that cannot
-pass there, with the reason. The last lines are per file: passed, failed, not applicable. Exits 0 when every test has at
-least the expected outcome. Logs: .state/conformance/."""
+expected.tsv has what each test gives against the genuine worker in another process; left-out.tsv the tests
+that cannot pass there, with the reason. The last lines are per file: passed, failed, not applicable. Exits 0
+when every test has at least the expected outcome. Logs: .state/conformance/."""
 
 import argparse
 import os
@@ -42,8 +42,8 @@ class Lane:
     def environment(self):
         """What the tests are told, and what their Redis tasks in the worker read, too."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CELERY_")}
-        return {**kept, "TEST_BROKER": self.rabbitmq.url.replace("amqp://", "pyamqp://"), "TEST_BACKEND": self.backend,
-                "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(self.redis.port),
+        return {**kept, "TEST_BROKER": self.rabbitmq.url.replace("amqp://", "pyamqp://"),
+                "TEST_BACKEND": self.backend, "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(self.redis.port),
                 "CONFORMANCE_NODE": f"{self.name}@conformance",
                 "PYTHONPATH": f"{ROOT}{os.pathsep}{self.options.source}"}
 
@@ -99,7 +99,8 @@ class Lane:
 
     def read_reasons(self, report):
         for case in xml.etree.ElementTree.parse(report).getroot().iter("testcase"):
-            node = f"{case.get('file')}::{'::'.join(case.get('classname').split('.')[3:] + [case.get('name')])}"
+            names = case.get("classname").split(".")[3:] + [case.get("name")]
+            node = f"{case.get('file')}::{'::'.join(names)}"
             for kind in ("failure", "error"):
                 if case.find(kind) is not None:
                     self.reasons[node] = (case.find(kind).get("message") or "").splitlines()[:1]
@@ -158,7 +159,8 @@ def report(lanes, options):
         mine = {test: outcome for test, outcome in outcomes.items() if f"/{name}.py" in test}
         passed = sum(outcome in GOOD for outcome in mine.values())
         failed = sum(outcome == "failed" for outcome in mine.values())
-        others = len(mine) - passed - failed + sum(f"/{name}.py" in test and test not in mine for test in left_out)
+        others = len(mine) - passed - failed
+        others += sum(f"/{name}.py" in test and test not in mine for test in left_out)
         print(f"{name:20} {passed:4} passed {failed:4} failed {others:4} not applicable")
     print(f"{differences} different from the expected outcomes, {len(problems)} problems")
     return 1 if differences or problems else 0
@@ -172,15 +174,17 @@ def targets_of(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--reference", action="store_true", default=os.environ.get("REFERENCE", "") not in ("", "0"))
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--reference", action="store_true",
+                        default=os.environ.get("REFERENCE", "") not in ("", "0"))
     parser.add_argument("--backend", choices=("redis", "rpc"),
                         default="rpc" if os.environ.get("BACKEND", "").startswith("rpc") else "redis")
     parser.add_argument("--build", default=os.environ.get("TEST_BUILD", str(ROOT / "build")))
     parser.add_argument("--concurrency", default="2", help="child processes of the worker")
     parser.add_argument("--timeout", default="60", help="seconds for one test")
     parser.add_argument("--everything", action="store_true", help="also the tests of left-out.tsv")
-    parser.add_argument("--name", help="of the folder for logs in .state/conformance; by the worker where not given")
+    parser.add_argument("--name", help="of the folder for logs; by the worker where not given")
     parser.add_argument("targets", nargs="*")
     options = parser.parse_args()
     options.name = options.name or f"{'reference' if options.reference else 'c'}-{options.backend}"

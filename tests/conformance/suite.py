@@ -1,5 +1,5 @@
-"""Celery's source distribution, which holds its integration suite, from PyPI into .tools/; and what is known of the
-tests in it."""
+"""Celery's source distribution, which holds its integration suite, from PyPI into .tools/; and what is known of
+the tests in it."""
 
 import pathlib
 import shutil
@@ -19,8 +19,8 @@ def download(folder):
     for _ in range(3):
         if archive.exists():
             break
-        subprocess.run([sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--quiet", "--no-deps",
-                        "--no-binary", "celery", "--dest", folder, f"celery=={VERSION}"],
+        subprocess.run([sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--quiet",
+                        "--no-deps", "--no-binary", "celery", "--dest", folder, f"celery=={VERSION}"],
                        check=False)
     if not archive.exists():
         raise SystemExit(f"conformance: pip could not download celery=={VERSION}")
