@@ -209,6 +209,10 @@ json_t *canvas_freeze(struct canvas *canvas, json_t *signature, const struct fre
 {
     if (canvas->failed)
         return NULL;
+    if (!json_is_object(signature)) {
+        canvas_fail(canvas, ERROR_INVALID, "a part of what is to be sent is no signature");
+        return NULL;
+    }
     switch (signature_kind(signature)) {
     case SIGNATURE_CHAIN:
         return freeze_chain(canvas, signature, freeze);

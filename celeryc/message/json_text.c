@@ -1,5 +1,6 @@
 #include "celeryc/message/json_text.h"
 
+#include "celeryc/message/json_whole.h"
 #include "celeryc/message/number.h"
 #include "celeryc/message/utf8.h"
 
@@ -122,6 +123,7 @@ static bool append_object(struct bytes *bytes, const json_t *object, int depth, 
 
 static bool append_value(struct bytes *bytes, const json_t *value, int depth, struct error *error)
 {
+    struct text_slice raw;
     if (depth > JSON_TEXT_DEPTH_MOST)
         return error_set(error, ERROR_LIMIT, "JSON nested more than %d deep", JSON_TEXT_DEPTH_MOST);
     if (value == NULL)
@@ -132,6 +134,8 @@ static bool append_value(struct bytes *bytes, const json_t *value, int depth, st
     case JSON_ARRAY:
         return append_array(bytes, value, depth + 1, error);
     case JSON_STRING:
+        if (json_whole_raw(value, &raw))
+            return bytes_append(bytes, raw.data, raw.size, error);
         return json_text_append_string(bytes, json_string_value(value), json_string_length(value), error);
     case JSON_INTEGER:
         return append_integer(bytes, json_integer_value(value), error);

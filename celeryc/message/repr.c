@@ -1,5 +1,6 @@
 #include "celeryc/message/repr.h"
 
+#include "celeryc/message/json_whole.h"
 #include "celeryc/message/number.h"
 #include "celeryc/message/printable.h"
 #include "celeryc/message/utf8.h"
@@ -169,8 +170,28 @@ static bool write_number(struct representation *to, const json_t *value)
     return write_plain(to, text);
 }
 
+static bool is_token(const struct text_slice *slice, const char *text)
+{
+    return slice->size == strlen(text) && memcmp(slice->data, text, slice->size) == 0;
+}
+
+/* What passes through is shown as it came, but for what Python spells otherwise. */
+static bool write_raw(struct representation *to, const struct text_slice *raw)
+{
+    if (is_token(raw, "NaN"))
+        return write_plain(to, "nan");
+    if (is_token(raw, "Infinity") || is_token(raw, "-Infinity"))
+        return write_plain(to, raw->data[0] == '-' ? "-inf" : "inf");
+    char *text = strndup(raw->data, raw->size);
+    bool written =
+        text != NULL ? write_plain(to, text) : error_set(to->error, ERROR_MEMORY, "no memory for a repr");
+    free(text);
+    return written;
+}
+
 static bool write_value(struct representation *to, const json_t *value, bool tuple)
 {
+    struct text_slice raw;
     switch (value == NULL ? JSON_NULL : json_typeof(value)) {
     case JSON_OBJECT:
         return write_container(to, value, "{", "}");
@@ -179,6 +200,8 @@ static bool write_value(struct representation *to, const json_t *value, bool tup
             return write_container(to, value, "(", json_array_size(value) == 1 ? ",)" : ")");
         return write_container(to, value, "[", "]");
     case JSON_STRING:
+        if (json_whole_raw(value, &raw))
+            return write_raw(to, &raw);
         return write_string(to, json_string_value(value), json_string_length(value));
     case JSON_INTEGER:
     case JSON_REAL:

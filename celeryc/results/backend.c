@@ -1,5 +1,6 @@
 #include "celeryc/results/backend.h"
 
+#include "celeryc/message/json_whole.h"
 #include "celeryc/results/backend_state.h"
 #include "common/clock.h"
 
@@ -161,14 +162,14 @@ size_t backend_queued(const struct backend *backend)
 /* The stored text as JSON; what is no object there was not stored by Celery. */
 static bool read_reply(const redisReply *reply, json_t **meta, struct error *error)
 {
-    json_error_t problem;
+    struct error problem;
     if (reply->type == REDIS_REPLY_NIL)
         return true;
     if (reply->type != REDIS_REPLY_STRING)
         return error_set(error, ERROR_PROTOCOL, "Redis answers GET with type %d", reply->type);
-    *meta = json_loadb(reply->str, reply->len, JSON_ALLOW_NUL, &problem);
+    *meta = json_whole_load(reply->str, reply->len, &problem);
     if (*meta == NULL)
-        return error_set(error, ERROR_PROTOCOL, "what is stored is not JSON: %s", problem.text);
+        return error_set(error, ERROR_PROTOCOL, "what is stored is not JSON: %s", problem.message);
     if (json_is_object(*meta))
         return true;
     json_decref(*meta);

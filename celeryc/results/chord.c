@@ -1,6 +1,7 @@
 #include "celeryc/results/chord.h"
 
 #include "celeryc/message/json_text.h"
+#include "celeryc/message/json_whole.h"
 #include "celeryc/results/backend_state.h"
 #include "common/bytes.h"
 #include "common/uuid.h"
@@ -181,13 +182,10 @@ bool chord_return(struct backend *backend, const struct chord_part *part, bool *
 
 static json_t *read_json(const redisReply *reply, struct error *error)
 {
-    json_error_t problem;
-    json_t *value = NULL;
     if (reply->type == REDIS_REPLY_STRING)
-        value = json_loadb(reply->str, reply->len, JSON_ALLOW_NUL | JSON_DECODE_ANY, &problem);
-    if (value == NULL)
-        error_set(error, ERROR_PROTOCOL, "what is stored of a chord cannot be read");
-    return value;
+        return json_whole_load(reply->str, reply->len, error);
+    error_set(error, ERROR_PROTOCOL, "what is stored of a chord is no text");
+    return NULL;
 }
 
 static bool read_results(const redisReply *reply, json_t **results, struct error *error)

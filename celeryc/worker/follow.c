@@ -2,6 +2,7 @@
  * celery/backends/base.py mark_as_done, mark_as_failure). */
 #include "celeryc/worker/follow.h"
 
+#include "celeryc/message/json_whole.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/uuid.h"
@@ -114,12 +115,11 @@ json_t *follow_call(struct celery_task *task, const struct celery_task_type *typ
 
 bool follow_read(const struct text_slice *text, const char *what, json_t **value, struct error *error)
 {
-    json_error_t problem;
     *value = NULL;
     if (text->data == NULL)
         return true;
-    *value = json_loadb(text->data, text->size, JSON_ALLOW_NUL | JSON_DECODE_ANY, &problem);
-    return *value != NULL || error_set(error, ERROR_INVALID, "its %s cannot be read: %s", what, problem.text);
+    *value = json_whole_load(text->data, text->size, error);
+    return *value != NULL || error_context(error, "its %s cannot be read", what);
 }
 
 /* ---- after a success ---- */

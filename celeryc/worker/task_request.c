@@ -2,6 +2,8 @@
  * Source: celery/app/task.py Context, celery/worker/request.py Request.__init__ and __optimize__. */
 #include "celeryc/worker/task_context.h"
 
+#include "celeryc/message/json_whole.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -26,12 +28,10 @@ static json_t *copy_or_null(const json_t *value)
     return copy == NULL ? json_null() : copy;
 }
 
-/* What only passes through the worker; null where Jansson cannot hold it. */
+/* What only passes through the worker. */
 static json_t *embedded(const struct text_slice *text)
 {
-    json_t *value = text->data == NULL
-                        ? NULL
-                        : json_loadb(text->data, text->size, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    json_t *value = text->data == NULL ? NULL : json_whole_load(text->data, text->size, NULL);
     return value == NULL ? json_null() : value;
 }
 

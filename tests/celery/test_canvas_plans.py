@@ -27,8 +27,9 @@ class Tool:
     """The C program: an object in, an object out."""
 
     def __init__(self):
-        self.process = subprocess.Popen([program("canvas-tool")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, env=environment())
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen([program("canvas-tool")], stdin=pipe, stdout=pipe, stderr=pipe,
+                                        env=environment())
 
     def call(self, **fields):
         self.process.stdin.write(json.dumps(fields).encode() + b"\n")
@@ -54,7 +55,8 @@ class Recorder:
     """A Python application whose messages and chords are noted, and go nowhere."""
 
     def __init__(self):
-        self.app = Celery("recorded", broker="memory://", backend="redis://127.0.0.1:1/0", set_as_current=False)
+        self.app = Celery("recorded", broker="memory://", backend="redis://127.0.0.1:1/0",
+                          set_as_current=False)
         self.steps = []
         self.app.amqp.send_task_message = self.send
         backend = self.app.backend
@@ -66,14 +68,16 @@ class Recorder:
         backend.remove_pending_result = lambda result: result
 
     def save_group(self, key, value):
-        group_id = (key.decode() if isinstance(key, bytes) else key).removeprefix("celery-taskset-meta-")
+        name = key.decode() if isinstance(key, bytes) else key
+        group_id = name.removeprefix("celery-taskset-meta-")
         self.steps.append({"tuple": json.loads(value)["result"], "group": group_id})
 
-    def send(self, producer, name, message, exchange=None, routing_key=None, queue=None, priority=0, headers=None,
-             expiration=None, **options):
+    def send(self, producer, name, message, exchange=None, routing_key=None, queue=None, priority=0,
+             headers=None, expiration=None, **options):
         body = json.loads(json.dumps(message.body, default=lambda value: value.__json__()))
         properties = {"correlation_id": message.properties["correlation_id"],
-                      "reply_to": message.properties["reply_to"], "priority": -1 if priority is None else priority,
+                      "reply_to": message.properties["reply_to"],
+                      "priority": -1 if priority is None else priority,
                       "routing_key": queue.name if queue is not None else routing_key,
                       "expiration": None if expiration is None else "some"}
         all_headers = dict(message.headers, **(headers or {}))
@@ -114,7 +118,7 @@ def plain(value):
 
 
 def comparable(plan):
-    """The plan with ids numbered in the order in which they appear, and what differs by its nature left out."""
+    """The plan with ids numbered as they appear, without what differs by its nature."""
     plan = plain(plan)
     for step in plan["steps"]:
         if "headers" in step:
@@ -127,12 +131,13 @@ def comparable(plan):
                 step["headers"][name] = UUID.sub("id", step["headers"][name])
     numbers = {}
     text = json.dumps(plan, sort_keys=True)
-    return json.loads(UUID.sub(lambda found: f"id-{numbers.setdefault(found[0], len(numbers))}", text))
+    numbered = UUID.sub(lambda found: f"id-{numbers.setdefault(found[0], len(numbers))}", text)
+    return json.loads(numbered)
 
 
 def strip(value, name=None):
-    """Without reply_to: Python's is a UUID of its own thread, the tool's a constant. Callbacks are there once: Python
-    links the same one twice where one copy has been a message, since (1,) != [1] there."""
+    """Without reply_to: Python's is a UUID of its own thread, the tool's a constant. Callbacks are there
+    once: Python links the same one twice where one copy has been a message, since (1,) != [1] there."""
     if isinstance(value, dict):
         return {each: strip(inner, each) for each, inner in value.items() if each != "reply_to"}
     if not isinstance(value, list):
@@ -155,8 +160,9 @@ def check(tool, recorder, signature, args=None, options=None, request=None):
     """That both send the same for a signature."""
     given = plain(signature)
     theirs = recorder.apply(signature, args, options, request)
-    ours = tool.call(do="apply", signature=given, args=args, options=options or {}, from_message=request is not None,
-                     task_id=request and request["id"], root_id=request and request["root_id"])
+    ours = tool.call(do="apply", signature=given, args=args, options=options or {},
+                     from_message=request is not None, task_id=request and request["id"],
+                     root_id=request and request["root_id"])
     assert "error" not in ours, (ours, given)
     assert_alike(ours, theirs, given)
 
@@ -180,20 +186,25 @@ def canvases(app):
     nested = chord([chain(s(1), s(2)), group(s(3), s(4)), chord([s(5)], s(6))], chain(s(7), s(8)))
     return [
         s(1, 2), s(1, queue="other", priority=3, countdown=10, expires=60),
-        linked, s(1, time_limit=5, soft_time_limit=2.5, shadow="shade", headers={"mine": 1}, ignore_result=True),
-        chain(s(1), s(2)), chain(s(1), s(2), s(3, immutable=True)), chain(s(1)), chain(s(1), chain(s(2), s(3))),
+        linked, s(1, time_limit=5, soft_time_limit=2.5, shadow="shade", headers={"mine": 1},
+                  ignore_result=True),
+        chain(s(1), s(2)), chain(s(1), s(2), s(3, immutable=True)), chain(s(1)),
+        chain(s(1), chain(s(2), s(3))),
         group(s(1), s(2)), group([s(1)]), group(s(1), group(s(2), s(3))), group(chain(s(1), s(2)), s(3)),
-        chain(s(1), group(s(2), s(3))), chain(group(s(1), s(2)), s(3)), chain(group(s(1), s(2)), group(s(3), s(4))),
+        chain(s(1), group(s(2), s(3))), chain(group(s(1), s(2)), s(3)),
+        chain(group(s(1), s(2)), group(s(3), s(4))),
         chain(s(1), group(s(2), s(3)), s(4)), chain(group(s(1), s(2)), s(3), group(s(4), s(5)), s(6)),
         chord([s(1), s(2)], s(3)), chord(group(s(1), s(2)), s(3)), chord([s(1)], chain(s(2), s(3))),
         chord([s(1)], group(s(2), s(3))), chord([chain(s(1), group(s(2), s(3)))], s(4)), linked_chord, nested,
         chain(s(1), nested), chain(nested, s(9)), group(nested, linked_chord), chord([nested, s(1)], nested),
-        chord(nested, s(1)) if False else chord([nested], linked_chord),
+        chord([nested], linked_chord),
         s(1) | group(s(2)) | s(3), group(s(1), s(2)) | s(3) | s(4), chord([s(1)], s(2)) | s(3),
-        chord([s(1)], s(2)) | group(s(3), s(4)), group(s(1), s(2)) | chord([s(3)], s(4)), s(1) | chord([s(2)], s(3)),
-        chain(group(s(1), s(2)), group(s(3), s(4)), s(5)), chain(group([]), s(1)), chain(s(1), group([]), s(2)),
+        chord([s(1)], s(2)) | group(s(3), s(4)), group(s(1), s(2)) | chord([s(3)], s(4)),
+        s(1) | chord([s(2)], s(3)),
+        chain(group(s(1), s(2)), group(s(3), s(4)), s(5)), chain(group([]), s(1)),
+        chain(s(1), group([]), s(2)),
         chain(chord([s(1), s(2)], s(3)), chord([s(4)], s(5)), s(6)),
-        chord([s(1), s(2)], s(3), countdown=5) if False else chord([s(1)], s(2)).set(countdown=5),
+        chord([s(1)], s(2)).set(countdown=5),
         chain(s(1), s(2)).set(queue="other"), group(s(1), s(2)).set(priority=4),
         chord([s(1), s(2)], s(3)).set(queue="third"),
     ]
@@ -233,7 +244,8 @@ def any_canvas(app, draw, depth):
     def inner():
         return any_canvas(app, draw, depth - 1)
     if kind == "task":
-        made = sig(app, draw.choice(["add", "mul", "sum"]), *range(draw.randint(0, 2)), immutable=draw.random() < 0.2)
+        made = sig(app, draw.choice(["add", "mul", "sum"]), *range(draw.randint(0, 2)),
+                   immutable=draw.random() < 0.2)
         if draw.random() < 0.1:
             made.set(priority=draw.randint(0, 9))
     elif kind == "chain":
@@ -243,7 +255,7 @@ def any_canvas(app, draw, depth):
     else:
         made = chord([inner() for _ in range(draw.randint(1, 3))], inner())
     if draw.random() < 0.15:
-        made.link(sig(app, "callback")) if not (isinstance(made, group) and not made.tasks) else None
+        made.link(sig(app, "callback"))
     if draw.random() < 0.15:
         made.link_error(sig(app, "errback", immutable=draw.random() < 0.5))
     return made
@@ -264,7 +276,7 @@ def test_random_canvases_are_sent_as_python_sends_them(tool, recorder, seed):
 # ---- replacing a task ----
 
 def replacement(recorder, signature, request):
-    """What Task.replace() sends; None where it stumbles over a callback of a group, a dict that it would clone."""
+    """What Task.replace() sends; None where a callback of a group, a dict, makes it stumble."""
     @recorder.app.task(bind=True, name="demo.replaced", shared=False)
     def replaced(self):
         return None
@@ -293,7 +305,8 @@ def test_what_replaces_a_task_is_what_python_would_put_in_its_place(tool, record
         steps = chain([sig(recorder.app, "first"), chained, sig(recorder.app, "last")])
         steps.freeze()
         in_chord = draw.random() < 0.4
-        request = dict(REQUEST, args=[], kwargs={}, delivery_info={}, replaced_task_nesting=draw.randint(0, 2),
+        request = dict(REQUEST, args=[], kwargs={}, delivery_info={},
+                       replaced_task_nesting=draw.randint(0, 2),
                        group="33333333-3333-4333-8333-333333333333" if in_chord else None,
                        group_index=2 if in_chord else None,
                        chord=plain(sig(recorder.app, "body", task_id="44444444-4444-4444-8444-444444444444"))
@@ -332,7 +345,8 @@ def sorted_stamps(value):
     return [sorted_stamps(each) for each in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize("visitor", [None, {"on": "visit"}, {"on": "visit", "stamped_headers": ["on"], "off": 2}])
+@pytest.mark.parametrize("visitor", [None, {"on": "visit"},
+                                     {"on": "visit", "stamped_headers": ["on"], "off": 2}])
 @pytest.mark.parametrize("append", [False, True])
 def test_stamps_are_those_of_python(tool, recorder, visitor, append):
     for signature in canvases(recorder.app):
