@@ -18,10 +18,11 @@ class Flower:
     def __init__(self, folder, broker_url, backend_url, *application):
         self.port = free_port()
         self.process = Process(
-            [sys.executable, "-m", "celery", *application, "-b", broker_url, "--result-backend", backend_url, "flower",
-             "--address=127.0.0.1", f"--port={self.port}", "--inspect_timeout=10000"],
+            [sys.executable, "-m", "celery", *application, "-b", broker_url, "--result-backend", backend_url,
+             "flower", "--address=127.0.0.1", f"--port={self.port}", "--inspect_timeout=10000"],
             folder / "flower.log", cwd=str(ROOT),
-            env=environment(FLOWER_UNAUTHENTICATED_API="true", HOME=str(folder), PYTHONPATH=str(ROOT))).start()
+            env=environment(FLOWER_UNAUTHENTICATED_API="true", HOME=str(folder),
+                            PYTHONPATH=str(ROOT))).start()
         wait_for(lambda: self.get("/api/workers") is not None, "Flower answers", WAIT)
 
     def request(self, path, data=None):
@@ -132,7 +133,8 @@ def test_limits_and_bounds_are_set_from_flower(worker, app, tmp_path, broker_url
         flower.press(f"/api/worker/pool/autoscale/{node}", min=2, max=4)
         flower.worker(node, lambda worker: worker["stats"]["autoscaler"]["max"] == 4
                       and len(worker["stats"]["pool"]["processes"]) == 2)
-        limits = app.control.inspect(destination=[node], timeout=30, limit=1).registered("time_limit", "soft_time_limit")
-        assert "demo.add [time_limit=20 soft_time_limit=10]" in limits[node]
+        inspect = app.control.inspect(destination=[node], timeout=30, limit=1)
+        assert "demo.add [time_limit=20 soft_time_limit=10]" in \
+            inspect.registered("time_limit", "soft_time_limit")[node]
     finally:
         flower.process.kill()
