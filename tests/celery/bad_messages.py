@@ -1,7 +1,8 @@
 """The messages of test_bad_messages.py: what is sent, and what becomes of it.
 
-A body is text in which ARGS stands for arguments that leave a trace when the task runs and EMBED for an empty third part,
-or bytes, or a function that makes it from the body of a good message. Headers are those of a good message with changes."""
+A body is text in which ARGS stands for arguments that leave a trace when the task runs and EMBED for an empty
+third part, or bytes, or a function that makes it from the body of a good message. Headers are those of a good
+message with changes."""
 
 import bz2
 import dataclasses
@@ -19,8 +20,8 @@ ABSENT = ...
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """`stored`: state and exception, or None; `events`: the task's, without "task-"; `executed`: the task has run.
-    Events that are None are not looked at."""
+    """`stored`: state and exception, or None; `events`: the task's, without "task-"; `executed`: the task has
+    run. Events that are None are not looked at."""
     fate: str
     stored: str | None = None
     events: tuple | None = ()
@@ -34,8 +35,8 @@ REVOKED = Outcome("acknowledged", "REVOKED TaskRevokedError", ("revoked",))
 BAD_ETA = Outcome("rejected", "FAILURE OverflowError", ("received", "rejected"))
 RUNS = Outcome("acknowledged", "SUCCESS", ("received", "started", "succeeded"), True)
 
-# What only the genuine worker does, where its parent or its child raises outside of the task and does not die of it: the
-# task is gone without a word, is said to have succeeded, or runs under an id that nobody can ask for.
+# What only the genuine worker does, where its parent or its child raises outside of the task and does not die of
+# it: the task is gone without a word, is said to have succeeded, or runs under an id that nobody can ask for.
 DIES = Outcome("the worker dies")
 LOST = Outcome("acknowledged", None, ("received", "started"))
 NEVER_RAN = Outcome("acknowledged", None, ("received", "started", "succeeded"))
@@ -78,14 +79,17 @@ ROWS = []
 
 
 def row(title, outcome, body=GOOD, headers=ABSENT, python=None, result_id=None, properties=None, **changes):
-    """Adds one. `changes` are of the headers; `python`: what the genuine worker does where that is something else."""
+    """Adds one. `changes` are of the headers; `python`: what the genuine worker does where that is different."""
     made = Row(title, outcome, body, headers, {}, python or outcome, "")
     if headers is ABSENT:
-        headers = {"lang": "py", "task": TASK, "id": made.id, "root_id": made.id, "parent_id": None, "group": None,
+        headers = {"lang": "py", "task": TASK, "id": made.id, "root_id": made.id, "parent_id": None,
+                   "group": None,
                    "retries": 0, "eta": None, "expires": None, "timelimit": [None, None], "argsrepr": "()",
                    "kwargsrepr": "{}", "origin": "test", **changes}
-    headers = {name: made.id if value == "ID" else value for name, value in headers.items() if value is not ABSENT}
-    basic = {"content_type": "application/json", "content_encoding": "utf-8", "delivery_mode": 2, **(properties or {})}
+    headers = {name: made.id if value == "ID" else value for name,
+               value in headers.items() if value is not ABSENT}
+    basic = {"content_type": "application/json", "content_encoding": "utf-8", "delivery_mode": 2,
+             **(properties or {})}
     basic = {name: value for name, value in basic.items() if value is not ABSENT}
     ROWS.append(Row(title, outcome, body, headers, basic, python or outcome, result_id or made.id))
 
@@ -98,12 +102,16 @@ def content(title, outcome, body=GOOD, python=None, encoding="utf-8", **more):
 
 def old(title, outcome, python=None, body=None, properties=None, headers=None, **changes):
     """A message of protocol 1, with changes of its body."""
-    fields = {"task": json.dumps(TASK), "id": '"ID"', "args": "ARGS", "kwargs": "{}", "retries": "0", "eta": "null",
-              "expires": "null", "utc": "true", "callbacks": "null", "errbacks": "null", "timelimit": "[null, null]",
+    fields = {"task": json.dumps(TASK), "id": '"ID"', "args": "ARGS", "kwargs": "{}", "retries": "0",
+              "eta": "null",
+              "expires": "null", "utc": "true", "callbacks": "null", "errbacks": "null",
+              "timelimit": "[null, null]",
               "taskset": "null", "chord": "null"}
     fields.update({name: value if value is ABSENT else json.dumps(value) for name, value in changes.items()})
-    made = "{" + ", ".join(f'"{name}": {value}' for name, value in fields.items() if value is not ABSENT) + "}"
-    row(f"protocol 1: {title}", outcome, body if body is not None else made, headers or {}, python, properties=properties)
+    made = "{" + ", ".join(f'"{name}": {value}' for name,
+                           value in fields.items() if value is not ABSENT) + "}"
+    row(f"protocol 1: {title}", outcome, body if body is not None else made, headers or {}, python,
+        properties=properties)
 
 
 # ---- the tripwire itself: these run ----
@@ -147,16 +155,20 @@ content("pickle for an unknown task", UNKNOWN, b"\x80\x04.", kind="application/x
 for title, bad in {
         "an open brace": "{", "something behind the JSON": GOOD + "x", "two documents": GOOD + GOOD,
         "a body that is cut off": lambda good: good[:-5], "single quotes": "[['a', 'b'], {}, {}]",
-        "a trailing comma": "[ARGS, {}, {},]", "a comment": "[ARGS, {}, {} /* so */]", "a missing comma": "[ARGS {}, {}]",
+        "a trailing comma": "[ARGS, {}, {},]", "a comment": "[ARGS, {}, {} /* so */]",
+        "a missing comma": "[ARGS {}, {}]",
         "a body of NULs": b"\0" * 64, "a NUL behind the JSON": lambda good: good + b"\0",
-        "a control character in a string": '[["a\nb", "c"], {}, {}]', "bytes that are no UTF-8": b'[["\xff"], {}, {}]',
-        "an overlong sequence": b'[["\xc0\xaf"], {}, {}]', "a surrogate in UTF-8": b'[["\xed\xa0\x80"], {}, {}]',
+        "a control character in a string": '[["a\nb", "c"], {}, {}]',
+        "bytes that are no UTF-8": b'[["\xff"], {}, {}]',
+        "an overlong sequence": b'[["\xc0\xaf"], {}, {}]',
+        "a surrogate in UTF-8": b'[["\xed\xa0\x80"], {}, {}]',
         "a sequence that is cut off": b'[["\xe2\x82"], {}, {}]', "UTF-16": GOOD.encode("utf-16"),
         "a byte order mark": b"\xef\xbb\xbf[[], {}, {}]", "a bare word": "hello", "only white space": " \n ",
         "a number with a leading zero": "[[01], {}, {}]", "a number with a plus": "[[+1], {}, {}]",
         "a number that ends in a point": "[[1.], {}, {}]", "a hexadecimal number": "[[0x10], {}, {}]",
         "an unknown escape": r'[["\x41"], {}, {}]', "an escape that is cut off": r'[["\u12"], {}, {}]',
-        "an unclosed string": '[["a', "a key without quotes": "[[], {a: 1}, {}]", "a key that is a number": "[[], {1: 1}, {}]",
+        "an unclosed string": '[["a', "a key without quotes": "[[], {a: 1}, {}]",
+        "a key that is a number": "[[], {1: 1}, {}]",
         "undefined": "[undefined, {}, {}]", "a number of 5,000 digits": "[[" + "1" * 5000 + "], {}, {}]",
         "100,000 open brackets": "[" * 100000, "100,000 nested arrays": "[" * 100000 + "]" * 100000,
         "arguments nested 100,000 deep": "[" + "[" * 100000 + "]" * 100000 + ", {}, {}]",
@@ -166,8 +178,8 @@ content("Latin-1 said and meant", ACKNOWLEDGED, '[["\xe4"], {}, {}]'.encode("lat
         python=fails("TypeError"))
 row("a megabyte of brackets", ACKNOWLEDGED, "[" * 1048576)
 
-# What is larger the C worker's parent does not read; its child finds out, when the task's receipt was told (and its
-# start too, if that takes the child long; so the last row is of a task that is acknowledged late).
+# What is larger the C worker's parent does not read; its child finds out, when the task's receipt was told (and
+# its start too, if that takes the child long; so the last row is of a task that is acknowledged late).
 
 row("two megabytes of brackets", Outcome("acknowledged", None, None), "[" * 2097152, python=ACKNOWLEDGED)
 row("two megabytes of brackets, compressed", Outcome("acknowledged", None, None), compression="gzip",
@@ -181,32 +193,40 @@ row("a stream of bzip2", RUNS, bz2.compress, compression="application/x-bz2")
 row("two streams of bzip2 and something else", RUNS, compression="bzip2",
     body=lambda good: bz2.compress(good[:9]) + bz2.compress(good[9:]) + b"more")
 row("a stream of xz", RUNS, lzma.compress, compression="application/x-lzma")
-row("a stream of the older LZMA format", RUNS, lambda good: lzma.compress(good, lzma.FORMAT_ALONE), compression="xz")
+row("a stream of the older LZMA format", RUNS, lambda good: lzma.compress(good, lzma.FORMAT_ALONE),
+    compression="xz")
 row("an unknown compression", ACKNOWLEDGED, compression="application/x-no-such")
 row("a compression that is a number", ACKNOWLEDGED, compression=5)
 row("a compression that is a list", ACKNOWLEDGED, compression=["gzip"])
 row("compressed by the header only", ACKNOWLEDGED, compression="application/x-gzip")
 row("a zlib stream that is cut off", ACKNOWLEDGED, lambda good: zlib.compress(good)[:-6], compression="zlib")
-row("a zlib stream with a wrong sum", ACKNOWLEDGED, lambda good: zlib.compress(good)[:-1] + b"?", compression="gzip")
-row("a real gzip file", ACKNOWLEDGED, b"\x1f\x8b\x08\0\0\0\0\0\0\3\1\0\0\xff\xff\0\0\0\0\0\0\0\0", compression="gzip")
-row("a deflate stream without its header", ACKNOWLEDGED, lambda good: zlib.compress(good)[2:-4], compression="gzip")
+row("a zlib stream with a wrong sum", ACKNOWLEDGED, lambda good: zlib.compress(good)[:-1] + b"?",
+    compression="gzip")
+row("a real gzip file", ACKNOWLEDGED, b"\x1f\x8b\x08\0\0\0\0\0\0\3\1\0\0\xff\xff\0\0\0\0\0\0\0\0",
+    compression="gzip")
+row("a deflate stream without its header", ACKNOWLEDGED, lambda good: zlib.compress(good)[2:-4],
+    compression="gzip")
 row("an empty body, compressed by the header", ACKNOWLEDGED, b"", compression="gzip")
 row("compressed bytes that are no JSON", ACKNOWLEDGED, zlib.compress(b"\xff" * 100), compression="gzip")
-row("a stream of bzip2 that is cut off", ACKNOWLEDGED, lambda good: bz2.compress(good)[:-6], compression="bzip2")
+row("a stream of bzip2 that is cut off", ACKNOWLEDGED, lambda good: bz2.compress(good)[:-6],
+    compression="bzip2")
 row("a stream of xz that is cut off", ACKNOWLEDGED, lambda good: lzma.compress(good)[:-6], compression="lzma")
 row("bzip2 by the header only", ACKNOWLEDGED, compression="bzip2")
 row("xz by the header only", ACKNOWLEDGED, compression="lzma")
 row("Zstandard by the header only", ACKNOWLEDGED, compression="zstd")
 row("Brotli by the header only", ACKNOWLEDGED, b"\xff\xff\xff\xff", compression="brotli")
 row("an unknown task, its body unreadable", UNKNOWN, "{", task="demo.no_such_task")
-row("an unknown task, its body in an unknown compression", ACKNOWLEDGED, task="demo.no_such_task", compression="x")
+row("an unknown task, its body in an unknown compression", ACKNOWLEDGED, task="demo.no_such_task",
+    compression="x")
 
 # ---- the shape of the body ----
 
 for title, shape in {
-        "an empty body": "", "null": "null", "true": "true", "a number": "5", "NaN": "NaN", "a string": '"text"',
+        "an empty body": "", "null": "null", "true": "true", "a number": "5", "NaN": "NaN",
+        "a string": '"text"',
         "an empty array": "[]", "an array of one": "[ARGS]", "a body of two parts": "[ARGS, {}]",
-        "a body of four parts": "[ARGS, {}, {}, {}]", "an empty object": "{}", "an object of other members": '{"a": 1}'
+        "a body of four parts": "[ARGS, {}, {}, {}]", "an empty object": "{}",
+        "an object of other members": '{"a": 1}'
 }.items():
     row(f"{title} instead of a task's body", REJECTED, shape, python=DIES)
 row("a string that holds the word args instead of a task's body", REJECTED, '"args"')
@@ -277,16 +297,19 @@ row("a header of 100,000 bytes", RUNS, note="x" * 100000)
 # ---- properties ----
 
 row("a priority that the queue does not know", RUNS, properties={"priority": 255})
-row("a reply queue that does not exist", RUNS, properties={"reply_to": "nowhere", "correlation_id": "x" * 255})
+row("a reply queue that does not exist", RUNS,
+    properties={"reply_to": "nowhere", "correlation_id": "x" * 255})
 row("a transient message", RUNS, properties={"delivery_mode": 1})
 
 # ---- protocol 1 ----
 
 old("a body that is no JSON", ACKNOWLEDGED, body="{")
-old("a content type that is not accepted", ACKNOWLEDGED, properties={"content_type": "application/x-python-serialize"})
+old("a content type that is not accepted", ACKNOWLEDGED,
+    properties={"content_type": "application/x-python-serialize"})
 old("plain text", ACKNOWLEDGED, properties={"content_type": "text/plain"})
 old("raw data", REJECTED, properties={"content_type": "application/data"})
-for title, shape in {"null": "null", "a number": "5", "a string": '"x"', "an array": "[1, 2, 3]", "an empty object": "{}"}.items():
+for title, shape in {"null": "null", "a number": "5", "a string": '"x"', "an array": "[1, 2, 3]",
+                     "an empty object": "{}"}.items():
     old(f"{title} instead of a task's body", REJECTED, body=shape)
 old("no task", REJECTED, task=ABSENT)
 old("an unknown task", UNKNOWN, task="demo.no_such_task")

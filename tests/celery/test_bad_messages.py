@@ -1,8 +1,8 @@
-"""Each bad message is disposed of as Celery disposes of it, by the C worker and by the genuine one; both go on.
+"""Each bad message is disposed of as Celery disposes of it, by the C worker and the genuine one; both go on.
 
-All messages are sent to one worker at once and looked at when it has stopped in order. What is rejected without requeue
-lies in a queue of dead letters then, what was acknowledged is nowhere. The rows of which the genuine worker dies are not
-sent to it: the C worker rejects those."""
+All messages are sent to one worker at once and looked at when it has stopped in order. What is rejected without
+requeue lies in a queue of dead letters then, what was acknowledged is nowhere. The rows of which the genuine worker
+dies are not sent to it: the C worker rejects those."""
 
 import itertools
 import json
@@ -45,7 +45,8 @@ class Corner:
         with Connection(self.broker_url, transport_options={"confirm_publish": True}) as connection:
             with connection.channel() as channel:
                 for row in rows:
-                    message = Message(row.body_for(self.trace), application_headers=row.headers, message_id=row.id,
+                    message = Message(row.body_for(self.trace), application_headers=row.headers,
+                                      message_id=row.id,
                                       **row.properties)
                     channel.basic_publish(message, exchange="", routing_key="celery")
 
@@ -83,7 +84,8 @@ class Run:
         make = CWorker if kind == "C" else PythonWorker
         app = celery_app(corner.broker_url, corner.redis_url)
         monitor = Monitor(app)
-        worker = make(corner.folder, corner.broker_url, corner.redis_url, options=["--task-events", "--concurrency", 2])
+        worker = make(corner.folder, corner.broker_url, corner.redis_url,
+                      options=["--task-events", "--concurrency", 2])
         try:
             corner.send(rows)
             self.went_on = app.send_task("demo.add", (1, 2)).get(timeout=TIMEOUT) == 3
@@ -120,7 +122,7 @@ class Run:
 
 @pytest.fixture(scope="module")
 def run_of(rabbitmq, redis_server, tmp_path_factory):
-    """run_of("C"), run_of("Python"): made when first asked for; one that fails does so once, for all its rows."""
+    """run_of("C"), run_of("Python"): made when first asked for; one that fails fails once, for all its rows."""
     made, corners = {}, []
 
     def make(kind):

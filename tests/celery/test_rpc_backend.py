@@ -38,7 +38,8 @@ def answers(rabbitmq, vhost, broker_url):
                     if message is None:
                         time.sleep(0.05)
                         continue
-                    found.append({"exchange": message.delivery_info["exchange"], "properties": message.properties,
+                    found.append({"exchange": message.delivery_info["exchange"],
+                                  "properties": message.properties,
                                   "headers": message.headers, "body": json.loads(message.body)})
         return found
 
@@ -60,7 +61,8 @@ def test_a_client_gets_results_and_exceptions(worker, rpc_app):
 def test_a_client_sees_custom_states(worker, rpc_app):
     worker(backend="rpc://")
     seen = []
-    value = rpc_app.send_task("demo.progress", (3, 0)).get(timeout=TIMEOUT, on_message=lambda meta: seen.append(meta))
+    value = rpc_app.send_task("demo.progress", (3, 0)).get(timeout=TIMEOUT,
+                                                           on_message=lambda meta: seen.append(meta))
     assert value == 3
     assert [meta["status"] for meta in seen] == ["PROGRESS"] * 3 + ["SUCCESS"]
 
@@ -75,16 +77,19 @@ def test_a_state_looks_as_recorded(worker, rpc_app, answers):
             "correlation_id": sent.id, "delivery_mode": 1, "priority": 0}
         assert state["properties"]["content_type"] == "application/json"
         assert state["properties"]["content_encoding"] == "utf-8"
-    common = {"traceback": None, "children": [], "name": "demo.add", "args": [1, 2], "kwargs": {}, "worker": one.node,
+    common = {"traceback": None, "children": [], "name": "demo.add", "args": [1, 2], "kwargs": {},
+              "worker": one.node,
               "retries": 0, "queue": "celery", "task_id": sent.id}
     done, pid = success["body"].pop("date_done"), started["body"]["result"].pop("pid")
     assert datetime.fromisoformat(done).tzinfo is not None and pid > 0
     assert success["body"] == {"status": "SUCCESS", "result": 3, **common}
-    assert started["body"] == {"status": "STARTED", "result": {"hostname": one.node}, "date_done": None, **common}
+    assert started["body"] == {"status": "STARTED", "result": {"hostname": one.node}, "date_done": None,
+                               **common}
 
 
 SAME = [("demo.add", (1, 2), ["SUCCESS"]), ("demo.fail", ("x",), ["FAILURE"]),
-        ("demo.progress", (2, 0), ["PROGRESS", "PROGRESS", "SUCCESS"]), ("demo.no_such_task", (), ["FAILURE"])]
+        ("demo.progress", (2, 0), ["PROGRESS", "PROGRESS", "SUCCESS"]),
+        ("demo.no_such_task", (), ["FAILURE"])]
 
 
 def test_both_workers_send_the_same_states(worker, rpc_app, answers, tmp_path, broker_url, request):
@@ -134,7 +139,8 @@ def test_a_task_that_nobody_waits_for_runs(worker, rpc_app, broker_url, rabbitmq
             headers={"task": "demo.append_late", "id": "aaaaaaaa-2222-4333-8444-555555555555"})
     rpc_app.send_task("demo.no_such_task", reply_to="a-queue-that-is-gone")
     assert rpc_app.send_task("demo.add", (1, 2)).get(timeout=TIMEOUT) == 3
-    wait_for(lambda: trace.exists() and sorted(trace.read_text().split()) == ["gone", "none"], "both have run", TIMEOUT)
+    wait_for(lambda: trace.exists() and sorted(trace.read_text().split()) == ["gone", "none"],
+             "both have run", TIMEOUT)
     wait_until_empty(rabbitmq, vhost)
 
 
