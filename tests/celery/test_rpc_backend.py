@@ -5,6 +5,7 @@ import time
 from datetime import datetime
 
 import pytest
+from celery import group
 from celery.exceptions import NotRegistered, TaskRevokedError, TimeLimitExceeded, WorkerLostError
 from kombu import Connection
 
@@ -142,6 +143,16 @@ def test_a_task_that_nobody_waits_for_runs(worker, rpc_app, broker_url, rabbitmq
     wait_for(lambda: trace.exists() and sorted(trace.read_text().split()) == ["gone", "none"],
              "both have run", TIMEOUT)
     wait_until_empty(rabbitmq, vhost)
+
+
+def test_the_steps_of_a_chain_are_told(worker, rpc_app):
+    worker(backend="rpc://")
+    step = rpc_app.signature
+    assert (step("demo.add", (1, 2)) | step("demo.add", (10,))).apply_async().get(timeout=TIMEOUT) == 13
+    with pytest.raises(ValueError, match="at first"):
+        (step("demo.fail", ("at first",)) | step("demo.add", (10,))).apply_async().get(timeout=TIMEOUT)
+    both = group(step("demo.add", (1, 2)), step("demo.add", (3, 4)), app=rpc_app)
+    assert both.apply_async().get(timeout=TIMEOUT) == [3, 7]
 
 
 def test_a_late_task_is_acknowledged_when_its_result_is_sent(worker, rpc_app, answers, rabbitmq, vhost):
