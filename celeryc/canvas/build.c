@@ -107,8 +107,7 @@ json_t *celery_clone(json_t *signature)
 
 /* ---- what is composed ---- */
 
-/* The arguments up to a NULL, as an array. A NULL in place of a signature ends them too: what is lost is the
- * rest, so NULL counts only where it comes first; programs check what they send. */
+/* The arguments up to a NULL, as an array. */
 static json_t *collect(json_t *first, va_list arguments)
 {
     json_t *all = json_array();

@@ -170,7 +170,7 @@ static bool is_ready(struct child *child, json_t *tuple, bool *ready, struct err
     return true;
 }
 
-/* The id of the first of the results that failed, for the words of the error. */
+/* What the header's results are; NULL: one failed, and so does the body. */
 static json_t *join_header(struct celery_task *task, json_t *tuple, json_t *callback)
 {
     struct error error;

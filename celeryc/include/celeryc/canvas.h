@@ -8,9 +8,10 @@
  *                                             celery_s("demo.add", "[i, i]", 4, 4), NULL),
  *                                celery_s("demo.sum", NULL));
  *
- * NULL (no memory, an array that is none ...) in place of a signature makes NULL of all that is composed of
- * it, and sending NULL fails with a clear error: only the sending need be checked. None of this knows a
- * thread or a connection. Source: celery/canvas.py, whose rules decide how things compose. */
+ * NULL (no memory, an array that is none ...) in place of a signature makes NULL of what is composed of it,
+ * and sending NULL fails with a clear error: only the sending need be checked (but celery_chain() and
+ * celery_group() end at a NULL). None of this knows a thread or a connection. Source: celery/canvas.py, whose
+ * rules decide how things compose. */
 #ifndef CELERYC_CANVAS_H
 #define CELERYC_CANVAS_H
 
