@@ -21,6 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LOGS = ROOT / ".state" / "tests"
 BUILD = os.environ.get("TEST_BUILD", str(ROOT / "build-test"))
 APART = {"bench", "compose"}  # folders with a run of their own
+OF_THE_WORKER = ("test_worker_", "test_control", "test_operators", "test_terminates")  # half of tests/celery
 _printing = threading.Lock()
 
 
@@ -112,7 +113,7 @@ def lanes():
         file = path.relative_to(ROOT)
         if file.parts[1] in APART:
             continue
-        lane = "service" if file.parts[1] != "celery" else "worker" if file.name.startswith("test_worker_") else "library"
+        lane = "service" if file.parts[1] != "celery" else "worker" if file.name.startswith(OF_THE_WORKER) else "library"
         groups[lane].append(str(file))
     return groups
 
