@@ -16,7 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ATTEMPT 5.0        /* seconds of one attempt to store or publish, after which the page is looked at */
+#define ATTEMPT 5.0 /* seconds of one attempt to store or reply, after which the page is looked at */
+/* Seconds of one attempt to publish: so long that a broker that merely confirms late is waited for. What was
+ * written may be in the queue already, and given up and sent anew it would run twice. */
+#define PUBLISH_ATTEMPT 86400.0
 #define STATE_PATIENCE 1.0 /* seconds that storing a state may hold up its task */
 #define REFUSALS_MOST 5
 #define FLUSH_AFTER 0.003 /* seconds that a report waits at most for the main thread to flush it */
@@ -278,7 +281,7 @@ bool child_publish(struct child *child, struct wire_message *take, struct error 
             error_set(error, ERROR_MEMORY, "no memory for a message");
             break;
         }
-        published = publisher_publish(child->publisher, &copy, ATTEMPT, error);
+        published = publisher_publish(child->publisher, &copy, PUBLISH_ATTEMPT, error);
         if (published)
             break;
         wire_message_clear(&copy);

@@ -101,7 +101,9 @@ static void publish(struct course *course)
 {
     struct error error = {0};
     struct worker *worker = course->request->worker;
-    if (confirms_send(worker->confirms, &course->message, 0, on_published, course, &error))
+    if (worker->publisher == NULL)
+        error_set(&error, ERROR_CANCELLED, "the worker stops");
+    else if (confirms_send(worker->confirms, &course->message, 0, on_published, course, &error))
         return;
     on_published(course, worker->phase == PHASE_OVER ? PUBLISH_STOPPED : PUBLISH_REFUSED, error.message);
 }
@@ -194,10 +196,13 @@ static void on_replied(void *context, enum publish_outcome outcome, const char *
 /* rpc://: the state is sent to who waits for it. */
 static bool reply(struct course *course, const struct task_meta *meta, struct error *error)
 {
+    const struct worker *worker = course->request->worker;
     struct wire_message message;
+    if (worker->publisher == NULL)
+        return error_set(error, ERROR_CANCELLED, "the worker stops");
     wire_message_init(&message);
     bool begun = rpc_message(meta, &message, error) &&
-                 confirms_send(course->request->worker->confirms, &message, 0, on_replied, course, error);
+                 confirms_send(worker->confirms, &message, 0, on_replied, course, error);
     wire_message_clear(&message);
     return begun;
 }

@@ -101,8 +101,8 @@ json_t *pool_describe(const struct pool *pool); /* stats()["pool"]: implementati
                                                    processes, max-tasks-per-child, timeouts, writes */
 /* Children end after what they run, what they have not begun is `returned`. Nothing is taken any more. */
 void pool_close(struct pool *pool);
-/* A cold shutdown begins: celery_should_stop() is true in every task from now on, and a child stops trying to
- * store what cannot be stored. */
+/* celery_should_stop() is true in every task from now on, and a child stops trying to store what cannot be
+ * stored. The worker's own cold shutdown does without: it kills. */
 void pool_stop_tasks(struct pool *pool);
 void pool_kill(
     struct pool *pool); /* SIGKILL to every child's process group; what has not begun is `returned` */

@@ -272,13 +272,15 @@ static void stop(struct worker *worker)
     worker->phase = PHASE_OVER;
     neighbours_stop(worker);
     mailbox_free(worker->mailbox, 2);
-    if (worker->publisher != NULL)
-        publisher_free(worker->publisher, 5);
-    confirms_free(worker->confirms);
+    /* Redis first: a retry whose state is stored now, or given up, is published after that. */
     if (worker->loop != NULL && worker->requests.buckets != NULL) {
         release_leases(worker);
         backend_async_free(worker->backend, worker->storing > 0 ? 0.1 : 5);
+        worker->backend = NULL;
     }
+    publisher_free(worker->publisher, 5);
+    worker->publisher = NULL;
+    confirms_free(worker->confirms);
     if (worker->pool != NULL)
         pool_free(worker->pool);
     requests_clear(&worker->requests);

@@ -105,8 +105,8 @@ int celery_task_lost_runs(
 /* ---- while it runs ---- */
 /* Stores a custom state ("PROGRESS") with `meta` (taken). Failing to store is logged, not fatal: false. */
 bool celery_update_state(struct celery_task *task, const char *state, json_t *meta);
-/* Whether it should stop now: soft time limit passed, or the worker is shutting down cold. Cheap; any thread.
- */
+/* Whether it should stop now: its soft time limit has passed. Of a shutdown it is not told: a warm one waits
+ * for it, a cold one ends its process. Cheap; any thread. */
 bool celery_should_stop(const struct celery_task *task);
 bool celery_soft_time_limit_passed(const struct celery_task *task);
 /* One line in the worker's log, with the task's id. */
