@@ -94,8 +94,11 @@ static void flush(struct child *child)
 {
     struct error error;
     bool stored = backend_flush(child->backend, clock_monotonic() + ATTEMPT, &error);
-    while (!stored && may_pass(&error) && !page_should_stop(child->page)) {
+    /* What is queued still was not answered, for want of a connection or of one that lets us in. */
+    while (!stored && backend_queued(child->backend) > 0 && !page_should_stop(child->page)) {
         log_warning("results cannot be stored, trying again: %s", error.message);
+        if (!may_pass(&error)) /* a wrong password, say, is told at once */
+            nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
         stored = backend_flush(child->backend, clock_monotonic() + ATTEMPT, &error);
     }
     if (!stored) {

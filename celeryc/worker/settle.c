@@ -269,6 +269,8 @@ static void run_again_counted(struct worker *worker, struct request *request)
         return;
     }
     (void)json_object_del(request->wire.headers, "x-delivery-count"); /* the old message's */
+    free(request->wire.user_id);                                      /* the broker refuses any but our own */
+    request->wire.user_id = NULL;
     events_task_rejected(worker->events, request->id, true);
     const struct fate fate = {.publish = &request->wire, .how = SETTLE_REPLACED};
     fate_begin(worker, request, &fate);

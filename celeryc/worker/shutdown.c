@@ -1,14 +1,17 @@
-/* Stopping, as Celery's worker stops (celery/apps/worker.py, "shutdown"):
+/* Stopping, as Celery's worker stops (celery/apps/worker.py, "shutdown"). What each signal does:
  *
- *     TERM        warm: consumes no more, gives back what has not begun, finishes what runs, tells everybody,
- * exit 0. Again: ignored. With REMAP_SIGTERM=SIGQUIT in the environment it is QUIT. INT         the first as
- * TERM, the second as QUIT QUIT        cold: running tasks are ended (after --soft-shutdown-timeout);
- * late-acknowledged ones go back to their queues; exit 1. Again: without the soft timeout. HUP         warm,
- * then the program is executed again; at a terminal it is TERM USR1        says in the log what the worker is
- * at
+ * - TERM: warm. Consumes no more, gives back what has not begun, finishes what runs, tells everybody, exit 0.
+ *   Again: ignored. With REMAP_SIGTERM=SIGQUIT in the environment it is QUIT.
+ * - INT: the first as TERM, the second as QUIT.
+ * - QUIT: cold. Running tasks are ended (after --soft-shutdown-timeout); late-acknowledged ones go back to
+ *   their queues; exit 1. Again: without the soft timeout.
+ * - HUP: warm, then the program is executed again; at a terminal it is TERM.
+ * - USR1: says in the log what the worker is at.
  *
- * Nothing waits: each turn of the loop looks whether what the phase waits for has come. Redis or a broker
- * that is away can hold the end up for LAST_WAIT seconds, not longer. */
+ * Nothing waits: each turn of the loop looks whether what the phase waits for has come. When nothing runs any
+ * more, what the parent still has to store or publish can hold the end up for LAST_WAIT seconds, not longer.
+ * A task whose child cannot store its result or publish what follows it still runs: a warm shutdown waits for
+ * it, however long Redis or the broker is away. */
 #include "celeryc/worker/worker.h"
 #include "common/log.h"
 
@@ -161,7 +164,8 @@ static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events)
         shutdown_cold(worker, "SIGQUIT");
         break;
     case SIGHUP:
-        worker->restart = worker->phase == PHASE_RUNNING && !isatty(STDOUT_FILENO);
+        if (worker->phase == PHASE_RUNNING) /* a second one takes nothing back */
+            worker->restart = !isatty(STDOUT_FILENO);
         shutdown_warm(worker, "SIGHUP");
         break;
     default:
