@@ -36,7 +36,7 @@ struct order {
 /* A queue that is to be consumed from. */
 struct subscription {
     struct queue_spec *spec;
-    char tag[80];
+    char tag[256]; /* a consumer tag has 255 bytes at most */
     bool active;
     bool cancelled; /* by the owner; kept until the broker has no deliveries of it under way */
     bool barred;    /* consuming was refused: not before the next connection */
