@@ -49,9 +49,10 @@ def fail(self, *args, label):
     raise ValueError(f"{label} fails")
 
 
-@app.task(name="canvas.retry", bind=True)
+@app.task(name="canvas.retry", bind=True, acks_late=True)
 def retry(self, *args, label, tires=False):
-    """Is retried once, then returns; or, with `tires`, fails."""
+    """Is retried once, then returns; or, with `tires`, fails. Late: with a prefetch of 1 its retry is sent before others
+    run."""
     note(self, label, args)
     if self.request.retries >= 1 and not tires:
         return [label, bounded(args)]

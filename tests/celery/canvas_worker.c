@@ -173,7 +173,11 @@ static json_t *hold(struct celery_task *task, json_t *args, json_t *kwargs)
 static const struct celery_task_type tasks[] = {
     {.name = "canvas.join", .run = join, .parameters = (const char *const[]){"*args", NULL}},
     {.name = "canvas.fail", .run = fail, .parameters = (const char *const[]){"*args", NULL}},
-    {.name = "canvas.retry", .run = retry, .parameters = (const char *const[]){"*args", NULL}},
+    /* With a prefetch of 1 its retry is sent before others run. */
+    {.name = "canvas.retry",
+     .run = retry,
+     .parameters = (const char *const[]){"*args", NULL},
+     .acks_late = true},
     {.name = "canvas.replace", .run = replace, .parameters = (const char *const[]){"*args", NULL}},
     {.name = "canvas.send", .run = send_on, .parameters = (const char *const[]){"*args", NULL}},
     {.name = "canvas.errback", .run = errback, .parameters = (const char *const[]){"request_id", NULL}},

@@ -1,9 +1,11 @@
-"""usage: make canvases [COUNT=2000] [SEED=1]   or   python -m tests.conformance.canvases [--count N] [--seed N] [--build DIR]
+"""usage: make canvases [COUNT=2000] [SEED=1]
+   or: python -m tests.conformance.canvases [--count N] [--seed N] [--build FOLDER]
 
-Random canvases: nested chains, groups and chords with callbacks, errbacks, failures, retries and replacements, made from a
-seed. A Python client sends each, with the same ids, to a genuine worker (tests/celery/canvas_tasks.py) and to the C worker
-(tests/celery/canvas_worker.c), and what they leave is compared: every run of every task with its arguments and relations,
-and every state in Redis. Dates, tracebacks, names of workers and ids that workers make are not compared.
+Random canvases: nested chains, groups and chords with callbacks, errbacks, failures, retries, replacements,
+made of a seed. A Python client sends each, with the same ids, to a genuine worker
+(tests/celery/canvas_tasks.py) and to the C worker (tests/celery/canvas_worker.c), and what they leave is
+compared: every run of every task with its arguments and relations, and every state in Redis. Dates,
+tracebacks, names of workers and ids that workers make are not compared.
 
 A canvas that differs is made smaller as long as it differs, and shown. Exits 0 when none does."""
 
@@ -85,7 +87,8 @@ def size(spec):
     """How much there is to read in it."""
     inner = [*spec.get("parts", []), *spec.get("link", []), *spec.get("link_error", []),
              *(spec[name] for name in ("body", "by") if name in spec)]
-    return 10 + len(spec.get("args", [])) + 2 * ("immutable" in spec) + 3 * (spec["kind"] != "join") + sum(map(size, inner))
+    own = 10 + len(spec.get("args", [])) + 2 * ("immutable" in spec) + 3 * (spec["kind"] != "join")
+    return own + sum(map(size, inner))
 
 
 def without(spec, name):
@@ -193,7 +196,8 @@ class Side:
         self.app.backend.on_task_call = lambda *args, **kwargs: {}  # it does not wait for results
         self.app.backend.remove_pending_result = lambda result: result
         self.results = redis.Redis.from_url(backend_url)
-        options = ["--concurrency", "1", "--without-mingle", "--without-gossip"]
+        # One child and one message at a time: tasks end in the order in which they were sent, on both sides.
+        options = ["--concurrency", "1", "--prefetch-multiplier", "1", "--without-mingle", "--without-gossip"]
         self.worker = start(folder, broker_url, backend_url, options, {"CANVAS_RUNS": str(self.runs)})
 
     def send(self, canvases):
@@ -270,11 +274,13 @@ class Side:
 
 
 def start_python(folder, broker_url, backend_url, options, env):
-    return PythonWorker(folder, broker_url, backend_url, module="tests.celery.canvas_tasks", options=options, env=env)
+    return PythonWorker(folder, broker_url, backend_url, module="tests.celery.canvas_tasks", options=options,
+                        env=env)
 
 
 def start_c(folder, broker_url, backend_url, options, env):
-    return CWorker(folder, broker_url, backend_url, name="canvas-worker", options=[*options, "--result-extended"], env=env)
+    return CWorker(folder, broker_url, backend_url, name="canvas-worker",
+                   options=[*options, "--result-extended"], env=env)
 
 
 class Comparison:
@@ -325,7 +331,8 @@ def comparison(folder):
     rabbitmq, store = RabbitMQ(folder / "rabbitmq").start(), Redis(folder / "redis").start()
     made = None
     try:
-        made = Comparison(folder, (rabbitmq.add_vhost("python"), store.url_of(0)), (rabbitmq.add_vhost("c"), store.url_of(1)))
+        made = Comparison(folder, (rabbitmq.add_vhost("python"), store.url_of(0)),
+                          (rabbitmq.add_vhost("c"), store.url_of(1)))
         yield made
     finally:
         if made is not None:
@@ -340,7 +347,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path(os.environ.get("TEST_BUILD", programs.ROOT / "build")))
+    build = os.environ.get("TEST_BUILD", programs.ROOT / "build")
+    parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path(build))
     parser.add_argument("--most", type=int, default=20, help="differences to make smaller and show")
     options = parser.parse_args()
     programs.BUILD = options.build
