@@ -77,7 +77,7 @@ class PythonWorker:
              *[str(option) for option in options]],
             folder / f"python-worker-{number}.log", cwd=str(ROOT),
             env=environment(CELERY_BROKER_URL=broker_url, CELERY_RESULT_BACKEND=backend_url, PYTHONPATH=str(ROOT),
-                            **(env or {})))
+                            TMPDIR=folder, **(env or {})))  # billiard leaves a folder behind in TMPDIR
         self.process.start()
         if wait:
             wait_for_worker(self.app, self.node, self.process)
