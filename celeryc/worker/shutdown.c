@@ -5,7 +5,7 @@
  * - INT: the first as TERM, the second as QUIT.
  * - QUIT: cold. Running tasks are ended (after --soft-shutdown-timeout); late-acknowledged ones go back to
  *   their queues; exit 1. Again: without the soft timeout.
- * - HUP: warm, then the program is executed again; at a terminal it is TERM.
+ * - HUP: warm, then the program is executed anew, from the path it was started by; at a terminal it is TERM.
  * - USR1: says in the log what the worker is at.
  *
  * Nothing waits: each turn of the loop looks whether what the phase waits for has come. When nothing runs any

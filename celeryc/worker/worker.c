@@ -17,9 +17,11 @@
 #include "common/clock.h"
 #include "common/log.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #define EXIT_USAGE 2
@@ -310,6 +312,18 @@ static void stop(struct worker *worker)
 
 /* ---- the program ---- */
 
+/* By the path it was started by, as Celery's execv of sys.argv: what lies there now may be a newer one. Where
+ * there is none any more, what ran so far runs on. Returns when neither can be. */
+static void run_again(char **argv)
+{
+    const char *path = (const char *)getauxval(AT_EXECFN); /* of argv[0] nobody says that it is a path */
+    log_warning("Running %s again", path);
+    (void)execv(path, argv);
+    log_error("Cannot run %s: %s; running the program as it was", path, strerror(errno));
+    (void)execv("/proc/self/exe", argv);
+    log_error("Cannot run %s again: %s", argv[0], strerror(errno));
+}
+
 static int complain(const struct celery_worker_program *program, const struct error *error, int code)
 {
     fprintf(stderr, "%s: %s\n", program->app, error->message);
@@ -354,11 +368,9 @@ static int run(struct worker *worker, char **argv)
     free(worker->types);
     log_info("%s has stopped, exit code %d", options->hostname, worker->exit_code);
     if (worker->restart && worker->exit_code == 0) {
-        log_warning("Running %s again", argv[0]);
         if (options->pidfile != NULL)
             pidfile_remove(options->pidfile);
-        (void)execv("/proc/self/exe", argv);
-        log_error("Cannot run %s again", argv[0]);
+        run_again(argv);
         return 1;
     }
     return worker->exit_code;

@@ -3,6 +3,7 @@ what it can."""
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 
@@ -10,7 +11,8 @@ import pytest
 
 from dev.servers.process import wait_for
 from tests.celery.worker_tool import wait_until_empty
-from tests.harness.programs import environment, program
+from tests.harness.programs import Program, environment, program
+from tests.harness.workers import wait_for_worker
 
 TIMEOUT = 120
 
@@ -142,3 +144,38 @@ def test_hup_runs_the_program_again_with_the_same_options(worker, app):
     assert app.send_task("demo.add", (1, 2)).get(timeout=TIMEOUT) == 3
     stats = app.control.inspect(destination=[one.node], timeout=TIMEOUT, limit=1).stats()
     assert stats[one.node]["pool"]["max-concurrency"] == 3 and stats[one.node]["pid"] == one.pid
+
+
+@pytest.fixture
+def copied(app, tmp_path, broker_url, redis_url):
+    """A worker whose program is a copy at tmp_path/program."""
+    path = tmp_path / "program"
+    shutil.copy(program("tasks-worker"), path)
+    one = Program([str(path), "--hostname", "copied@test", "--loglevel", "INFO"], tmp_path / "log",
+                  env=environment(CELERY_BROKER_URL=broker_url, CELERY_RESULT_BACKEND=redis_url)).start()
+    wait_for_worker(app, "copied@test", one)
+    yield one
+    try:
+        one.finish()
+    finally:
+        one.kill()
+
+
+def restart_by_hup(one, app):
+    one.send_signal(signal.SIGHUP)
+    wait_for(lambda: one.log().count("ready.") == 2, "it is ready again", TIMEOUT)
+    assert app.send_task("demo.add", (1, 2)).get(timeout=TIMEOUT) == 3
+
+
+def test_hup_runs_the_program_that_lies_at_its_path_by_then(copied, app, tmp_path):
+    newer = tmp_path / "newer"
+    newer.write_text(f"#!/bin/sh\necho the newer program\nexec {program('tasks-worker')} \"$@\"\n")
+    newer.chmod(0o755)
+    newer.rename(tmp_path / "program")
+    restart_by_hup(copied, app)
+    assert "the newer program" in copied.log()
+
+
+def test_hup_runs_what_ran_where_there_is_no_program_at_its_path(copied, app, tmp_path):
+    (tmp_path / "program").unlink()
+    restart_by_hup(copied, app)
