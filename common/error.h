@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#pragma GCC visibility push(default)
+
 enum error_code {
     ERROR_NONE = 0,
     ERROR_MEMORY,       /* an allocation failed, or a size would overflow */
@@ -41,5 +43,7 @@ bool error_context(struct error *error, const char *format, ...) __attribute__((
 
 /* The code's name in lower case with hyphens ("not-found"), for logs and problem types. Static storage. */
 const char *error_code_name(enum error_code code);
+
+#pragma GCC visibility pop
 
 #endif

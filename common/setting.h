@@ -7,29 +7,9 @@
 #define COMMON_SETTING_H
 
 #include "common/error.h"
+#include "common/setting_table.h"
 
 #include <stdio.h>
-
-enum setting_kind {
-    SETTING_TEXT,    /* const char ** */
-    SETTING_INTEGER, /* long *; within minimum..maximum */
-    SETTING_SECONDS, /* double *; seconds, within minimum..maximum; "90", "1.5" */
-    SETTING_SIZE,    /* size_t *; bytes, "64M", "1G", "10k" (powers of 1024), within minimum..maximum */
-    SETTING_FLAG,    /* bool *; on the command line --name without a value; in the environment 1/0, true/false, yes/no */
-};
-
-struct setting {
-    const char *name;        /* the long option without the two hyphens */
-    char letter;             /* the short option, or 0 */
-    const char *environment; /* the variable, or NULL */
-    enum setting_kind kind;
-    void *value;             /* where it goes; the type follows from kind */
-    const char *initial;     /* the default as text, or NULL: then *value is left as it is */
-    double minimum, maximum; /* bounds of numbers; both 0: none */
-    const char *metavar;     /* how help calls the value: "URL", "N" */
-    const char *help;        /* one or more sentences; what it does, its unit */
-    bool secret;             /* its value is never printed */
-};
 
 /* Fills all settings of the table from the environment and from argv[1..argc-1] ("--name value", "--name=value", "-n
  * value", "-nvalue"; "--" ends options). Positional arguments are moved to the front of argv (argv[1...]) and counted

@@ -3,10 +3,9 @@
 #define CELERYC_WORKER_H
 
 #include "celeryc/task.h"
+#include "common/setting_table.h"
 
 #pragma GCC visibility push(default)
-
-struct setting; /* common/setting.h */
 
 struct celery_worker_program {
     const char *app;                      /* the application's name, in the banner and in `inspect report` */
