@@ -9,6 +9,9 @@
 #include <stdbool.h>
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum error_code {
     ERROR_NONE = 0,
@@ -44,6 +47,9 @@ bool error_context(struct error *error, const char *format, ...) __attribute__((
 /* The code's name in lower case with hyphens ("not-found"), for logs and problem types. Static storage. */
 const char *error_code_name(enum error_code code);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

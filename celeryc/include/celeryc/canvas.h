@@ -19,6 +19,9 @@
 #include "celeryc/task.h"
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* ---- one task ---- */
 
@@ -91,6 +94,9 @@ json_t *celery_replace(struct celery_task *task, json_t *signature);
  * task that is not part of a chord fails with ValueError. Source: celery/app/task.py add_to_chord. */
 json_t *celery_add_to_chord(struct celery_task *task, json_t *signature);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

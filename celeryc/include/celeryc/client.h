@@ -14,6 +14,9 @@
 #include <stddef.h>
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct celery_client;
 
@@ -85,6 +88,9 @@ bool celery_revoke(struct celery_client *client, const char *id, bool terminate,
 bool celery_inspect(struct celery_client *client, const char *command, json_t *arguments, json_t *destination,
                     double wait, size_t limit, json_t **replies, struct error *error);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

@@ -19,6 +19,9 @@
 #include <stddef.h>
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct celery_store;
 
@@ -65,6 +68,9 @@ bool celery_store_increment(struct celery_store *store, const char *key, long lo
 /* Removes one; it need not be there. */
 bool celery_store_delete(struct celery_store *store, const char *key, double timeout, struct error *error);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif

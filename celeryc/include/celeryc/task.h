@@ -23,6 +23,9 @@
 #include <stddef.h>
 
 #pragma GCC visibility push(default)
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct celery_task; /* the context of one run; valid until the task's function returns */
 
@@ -134,6 +137,9 @@ json_t *celery_retry(struct celery_task *task, const struct celery_retry *retry)
 json_t *celery_reject(struct celery_task *task, bool requeue);
 json_t *celery_ignore(struct celery_task *task);
 
+#ifdef __cplusplus
+}
+#endif
 #pragma GCC visibility pop
 
 #endif
