@@ -2,14 +2,12 @@
 pkg-config and the page's Makefile, and the page's Python session is typed into Python."""
 
 import doctest
-import json
-import os
 import re
-import subprocess
 
 import pytest
 
-from tests.harness.programs import BUILD, ROOT, Program, environment
+from tests.harness.installation import Installation, run, sanitizers
+from tests.harness.programs import ROOT, Program, environment
 from tests.harness.workers import wait_for_worker
 
 PAGE = ROOT / "docs" / "writing-tasks.md"
@@ -20,26 +18,9 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S)
 
 
-def run(command, **how):
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, timeout=500, **how)
-    assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
-    return done.stdout
-
-
-def sanitizers():
-    """The flags of the build that is installed: a program must be linked with the sanitizers that its library has."""
-    for option in json.loads((BUILD / "meson-info" / "intro-buildoptions.json").read_text(encoding="utf-8")):
-        if option["name"] == "b_sanitize" and option["value"] != "none":
-            return f"-fsanitize={option['value']}"
-    return ""
-
-
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory):
-    """The build as `meson install` leaves it, below a folder that stands for the root."""
-    folder = tmp_path_factory.mktemp("installation")
-    run(["meson", "install", "-C", str(BUILD), "--no-rebuild", "--destdir", str(folder)])
-    return folder
+    return Installation(tmp_path_factory.mktemp("installation"))
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +31,8 @@ def programs(installation, tmp_path_factory):
     (folder / "numbers.c").write_text(worker, encoding="utf-8")
     (folder / "ask.c").write_text(client, encoding="utf-8")
     (folder / "Makefile").write_text(blocks("make")[0], encoding="utf-8")
-    description = next(installation.rglob("celeryc.pc"))
-    run(["make", "-C", str(folder)], env={
-        **os.environ, "PKG_CONFIG_PATH": str(description.parent), "PKG_CONFIG_SYSROOT_DIR": str(installation),
-        "CFLAGS": f"-Werror {sanitizers()}", "LDFLAGS": f"-Wl,-rpath,{next(installation.rglob('libceleryc.so')).parent}"})
+    flags = {"CFLAGS": " ".join(["-Werror", *sanitizers()]), "LDFLAGS": f"-Wl,-rpath,{installation.library.parent}"}
+    run(["make", "-C", str(folder)], env={**installation.environment(), **flags})
     return folder
 
 
@@ -92,10 +71,10 @@ def test_the_worker_of_the_page_lists_its_options(programs):
 
 
 def test_each_public_header_compiles_by_itself(installation, tmp_path):
-    folder = next(installation.rglob("celeryc/task.h")).parent
-    headers = sorted(folder.glob("*.h"))
-    assert len(headers) == 5
+    headers = sorted(installation.headers.glob("*.h"))
+    assert headers
     for header in headers:
         source = tmp_path / "one.c"
         source.write_text(f"#include <celeryc/{header.name}>\nint nothing;\n", encoding="utf-8")
-        run(["cc", "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{folder.parent}", str(source)])
+        run(["cc", "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
+             f"-I{installation.headers.parent}", str(source)])
