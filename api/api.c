@@ -1,5 +1,6 @@
 #include "api/api.h"
 
+#include <math.h>
 #include <string.h>
 
 static bool is_cut(void *context)
@@ -8,30 +9,14 @@ static bool is_cut(void *context)
     return atomic_load(&api->cut);
 }
 
-static enum s3_style style_of(const char *name)
-{
-    if (strcmp(name, "path") == 0)
-        return S3_STYLE_PATH;
-    return strcmp(name, "virtual") == 0 ? S3_STYLE_VIRTUAL : S3_STYLE_AUTO;
-}
-
 static struct s3_client *make_s3(struct api *api, double retry_time, struct error *error)
 {
-    const struct api_settings *settings = &api->settings;
-    struct s3_settings s3 = {
-        .endpoint = settings->s3_endpoint,
-        .region = settings->s3_region,
-        .access_key = settings->s3_access_key,
-        .secret_key = settings->s3_secret_key,
-        .session_token = settings->s3_session_token,
-        .style = style_of(settings->s3_style),
-        .ca_file = settings->s3_ca_file,
-        .connect_timeout = retry_time < 5 ? retry_time : 5,
-        .stall_timeout = retry_time < 20 ? retry_time : 20,
-        .retry_time = retry_time,
-        .cancelled = is_cut,
-        .cancel_context = api,
-    };
+    struct s3_settings s3 = s3_options_client(&api->settings.s3);
+    s3.connect_timeout = fmin(retry_time, 5);
+    s3.stall_timeout = fmin(retry_time, 20);
+    s3.retry_time = retry_time;
+    s3.cancelled = is_cut;
+    s3.cancel_context = api;
     struct s3_client *client = s3_client_new(&s3, error);
     if (client == NULL)
         error_context(error, "S3");

@@ -1,7 +1,5 @@
 #include "api/settings.h"
 
-#include "s3/bucket.h"
-
 #include <string.h>
 
 /* The table points at the one struct of the process's settings; api_settings_read() copies it out. */
@@ -28,20 +26,7 @@ static const struct setting table[] = {
     {"task-events", 'E', "CELERY_TASK_SEND_SENT_EVENT", SETTING_FLAG, &read.send_events, "0", 0, 0, NULL,
      "Send a task-sent event for each merge, for Flower and other monitors.", false},
 
-    {"s3-endpoint", 0, "AWS_ENDPOINT_URL_S3", SETTING_TEXT, &read.s3_endpoint, NULL, 0, 0, "URL",
-     "The S3 service; AWS's own of the region where it is not set.", false},
-    {"s3-region", 0, "AWS_REGION", SETTING_TEXT, &read.s3_region, "us-east-1", 0, 0, "NAME", "Its region.",
-     false},
-    {"s3-access-key", 0, "AWS_ACCESS_KEY_ID", SETTING_TEXT, &read.s3_access_key, NULL, 0, 0, "KEY",
-     "Access key; without one requests are not signed.", true},
-    {"s3-secret-key", 0, "AWS_SECRET_ACCESS_KEY", SETTING_TEXT, &read.s3_secret_key, NULL, 0, 0, "KEY",
-     "Secret key.", true},
-    {"s3-session-token", 0, "AWS_SESSION_TOKEN", SETTING_TEXT, &read.s3_session_token, NULL, 0, 0, "TOKEN",
-     "Token of temporary credentials.", true},
-    {"s3-style", 0, "S3_STYLE", SETTING_TEXT, &read.s3_style, "auto", 0, 0, "STYLE",
-     "How buckets stand in URLs: path, virtual, or auto (path when there is an endpoint).", false},
-    {"s3-ca-file", 0, "AWS_CA_BUNDLE", SETTING_TEXT, &read.s3_ca_file, NULL, 0, 0, "FILE",
-     "PEM file of trusted authorities instead of the system's.", false},
+    S3_SETTINGS(read.s3),
     {"source-bucket", 0, "SOURCE_BUCKET", SETTING_TEXT, &read.source_bucket, "logs", 0, 0, "NAME",
      "The bucket with the log files; /readyz looks whether it can be reached.", false},
     {"merged-bucket", 0, "MERGED_BUCKET", SETTING_TEXT, &read.merged_bucket, "merged", 0, 0, "NAME",
@@ -87,14 +72,6 @@ static const struct setting table[] = {
     {0},
 };
 
-static bool check_bucket(const char *setting, const char *name, struct error *error)
-{
-    if (s3_bucket_is_valid(name))
-        return true;
-    return error_set(error, ERROR_INVALID, "--%s: \"%s\" is not a name that S3 allows for a bucket", setting,
-                     name);
-}
-
 bool api_settings_read(struct api_settings *settings, int argc, char **argv, struct error *error)
 {
     enum log_level level;
@@ -103,15 +80,12 @@ bool api_settings_read(struct api_settings *settings, int argc, char **argv, str
     *settings = read;
     if (!log_parse_level(settings->log_level, &level))
         return error_set(error, ERROR_INVALID, "--log-level: there is no level \"%s\"", settings->log_level);
-    if (strcmp(settings->s3_style, "auto") != 0 && strcmp(settings->s3_style, "path") != 0 &&
-        strcmp(settings->s3_style, "virtual") != 0)
-        return error_set(error, ERROR_INVALID, "--s3-style: \"%s\" is not auto, path or virtual",
-                         settings->s3_style);
     if (strcmp(settings->queue_type, "classic") != 0 && strcmp(settings->queue_type, "quorum") != 0)
         return error_set(error, ERROR_INVALID, "--queue-type: \"%s\" is not classic or quorum",
                          settings->queue_type);
-    return check_bucket("source-bucket", settings->source_bucket, error) &&
-           check_bucket("merged-bucket", settings->merged_bucket, error);
+    return s3_options_check(&settings->s3, error) &&
+           s3_options_check_bucket("source-bucket", settings->source_bucket, error) &&
+           s3_options_check_bucket("merged-bucket", settings->merged_bucket, error);
 }
 
 void api_settings_print(FILE *to)

@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/setting.h"
+#include "s3/settings.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,8 +21,7 @@ struct api_settings {
     const char *task;
     bool send_events;
 
-    const char *s3_endpoint, *s3_region, *s3_access_key, *s3_secret_key, *s3_session_token, *s3_style,
-        *s3_ca_file;
+    struct s3_options s3;
     const char *source_bucket;
     const char *merged_bucket;
 

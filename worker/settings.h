@@ -5,11 +5,10 @@
 #define WORKER_SETTINGS_H
 
 #include "common/setting.h"
-#include "s3/client.h"
+#include "s3/settings.h"
 
 struct worker_settings {
-    const char *s3_endpoint, *s3_region, *s3_access_key, *s3_secret_key, *s3_session_token, *s3_style,
-        *s3_ca_file;
+    struct s3_options s3;
     double s3_retry_time; /* seconds that S3 may be away before a merge fails */
     long s3_connections;  /* most transfers at once of a merge */
     const char *source_bucket;

@@ -31,7 +31,8 @@ def test_help_lists_every_setting():
 @pytest.mark.parametrize("options, words", [
     (["--port", "x"], "--port"), (["--port", "70000"], "--port"), (["--nonsense"], "--nonsense"),
     (["--address", "nowhere"], "--address"), (["--merged-bucket", "A"], "--merged-bucket"),
-    (["--s3-style", "round"], "--s3-style"), (["--log-level", "LOUD"], "--log-level"),
+    (["--s3-style", "round"], "--s3-style"), (["--s3-access-key", "only"], "--s3-secret-key"),
+    (["--log-level", "LOUD"], "--log-level"),
     (["--queue-type", "stream"], "--queue-type"),
     (["--broker", "http://x"], "http"), (["--result-backend", "memory://"], "memory"), (["extra"], "extra")])
 def test_wrong_settings_are_named(options, words):
