@@ -19,6 +19,8 @@ struct s3_client {
     struct s3_loop loop;
 };
 
+#define S3_CANCEL_SLICE 0.05 /* seconds between two looks at `cancelled` while a call waits */
+
 /* Whether the caller's `cancelled` says so; fills the error. */
 bool s3_client_cancelled(struct s3_client *client, struct error *error);
 

@@ -8,10 +8,7 @@
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 enum command {
@@ -21,16 +18,7 @@ enum command {
     COMMAND_CANCEL = 8,
 };
 
-#define LONGEST_SLEEP 60.0 /* seconds; nothing is due then, but clocks are clocks */
-
 /* ---- commands: how other threads speak to this one ---- */
-
-static void wake(struct s3_loop *loop)
-{
-    uint64_t one = 1;
-    ssize_t written = write(loop->wake, &one, sizeof one);
-    (void)written; /* fails only when the counter is full, and then it wakes too */
-}
 
 static void command(struct s3_loop *loop, struct s3_request *request, unsigned what)
 {
@@ -52,7 +40,7 @@ static void command(struct s3_loop *loop, struct s3_request *request, unsigned w
     bool first = loop->command_first == request && !queued;
     (void)pthread_mutex_unlock(&loop->mutex);
     if (first) /* else the thread has been woken already, and not taken that command yet */
-        wake(loop);
+        s3_poll_wake(&loop->poll);
 }
 
 /* Under the lock. */
@@ -181,7 +169,7 @@ static void leave_state(struct s3_loop *loop, struct s3_request *request)
     case S3_REQUEST_RUNNING:
         take_out(&loop->running_first, NULL, request);
         if (request->transfer.easy != NULL)
-            (void)curl_multi_remove_handle(loop->multi, request->transfer.easy);
+            (void)curl_multi_remove_handle(loop->poll.multi, request->transfer.easy);
         s3_transfer_end(request);
         group->running--;
         break;
@@ -221,7 +209,7 @@ static void start(struct s3_loop *loop, struct s3_request *request)
     insert(&loop->running_first, request);
     group_of(loop, request)->running++;
     bool started = s3_transfer_start(loop->client, request, &error);
-    if (started && curl_multi_add_handle(loop->multi, request->transfer.easy) != CURLM_OK)
+    if (started && curl_multi_add_handle(loop->poll.multi, request->transfer.easy) != CURLM_OK)
         started = error_set(&error, ERROR_MEMORY, "curl takes no further transfer");
     if (!started) {
         request->error = error;
@@ -300,7 +288,7 @@ static void settle_all(struct s3_loop *loop)
 {
     int left;
     for (;;) {
-        CURLMsg *message = curl_multi_info_read(loop->multi, &left);
+        CURLMsg *message = curl_multi_info_read(loop->poll.multi, &left);
         if (message == NULL)
             return;
         if (message->msg != CURLMSG_DONE)
@@ -348,104 +336,22 @@ static bool obey_all(struct s3_loop *loop)
     }
 }
 
-/* ---- curl over epoll ---- */
-
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *known)
-{
-    (void)easy;
-    struct s3_loop *loop = user;
-    if (what == CURL_POLL_REMOVE) {
-        (void)epoll_ctl(loop->epoll, EPOLL_CTL_DEL, fd, NULL);
-        (void)curl_multi_assign(loop->multi, fd, NULL);
-        return 0;
-    }
-    struct epoll_event event = {.data.fd = fd};
-    if (what & CURL_POLL_IN)
-        event.events |= EPOLLIN;
-    if (what & CURL_POLL_OUT)
-        event.events |= EPOLLOUT;
-    int done = epoll_ctl(loop->epoll, known == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
-    if (done != 0 && errno == EEXIST)
-        done = epoll_ctl(loop->epoll, EPOLL_CTL_MOD, fd, &event);
-    (void)curl_multi_assign(loop->multi, fd, loop);
-    return done == 0 ? 0 : -1;
-}
-
-static int on_timer(CURLM *multi, long milliseconds, void *user)
-{
-    (void)multi;
-    struct s3_loop *loop = user;
-    loop->curl_due = milliseconds < 0 ? -1 : clock_monotonic() + (double)milliseconds / 1000;
-    return 0;
-}
-
-static void drain_wake(struct s3_loop *loop)
-{
-    uint64_t count;
-    ssize_t got = read(loop->wake, &count, sizeof count);
-    (void)got;
-}
-
-static void act(struct s3_loop *loop, const struct epoll_event *event)
-{
-    int running, mask = 0;
-    if (event->data.fd == loop->wake) {
-        drain_wake(loop);
-        return;
-    }
-    if (event->events & EPOLLIN)
-        mask |= CURL_CSELECT_IN;
-    if (event->events & EPOLLOUT)
-        mask |= CURL_CSELECT_OUT;
-    if (event->events & (EPOLLERR | EPOLLHUP))
-        mask |= CURL_CSELECT_ERR;
-    (void)curl_multi_socket_action(loop->multi, event->data.fd, mask, &running);
-}
-
-static int sleep_time(const struct s3_loop *loop, double earliest)
-{
-    double until = loop->curl_due >= 0 ? fmin(earliest, loop->curl_due) : earliest;
-    double seconds = fmin(until - clock_monotonic(), LONGEST_SLEEP);
-    return seconds <= 0 ? 0 : (int)ceil(seconds * 1000);
-}
+/* ---- life ---- */
 
 static void *run(void *user)
 {
     struct s3_loop *loop = user;
-    struct epoll_event events[64];
     while (obey_all(loop)) {
         double earliest = start_due(loop);
         start_pending(loop);
-        int count = epoll_wait(loop->epoll, events, 64, sleep_time(loop, earliest));
-        for (int i = 0; i < count; i++)
-            act(loop, &events[i]);
-        if (loop->curl_due >= 0 && loop->curl_due <= clock_monotonic()) {
-            int running;
-            loop->curl_due = -1;
-            (void)curl_multi_socket_action(loop->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-        }
+        s3_poll_run(&loop->poll, earliest);
         settle_all(loop);
     }
     return NULL;
 }
 
-/* ---- life ---- */
-
-static void set_multi(struct s3_loop *loop)
-{
-    (void)curl_multi_setopt(loop->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    (void)curl_multi_setopt(loop->multi, CURLMOPT_SOCKETDATA, loop);
-    (void)curl_multi_setopt(loop->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-    (void)curl_multi_setopt(loop->multi, CURLMOPT_TIMERDATA, loop);
-    (void)curl_multi_setopt(loop->multi, CURLMOPT_MAXCONNECTS, (long)(2 * loop->own.limit));
-    (void)curl_multi_setopt(loop->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
-}
-
 static bool start_thread(struct s3_loop *loop, struct error *error)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = loop->wake};
-    if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->wake, &event) != 0)
-        return error_set_errno(error, "epoll_ctl");
     sigset_t all, before;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for the threads that the program made */
@@ -457,37 +363,22 @@ static bool start_thread(struct s3_loop *loop, struct error *error)
 
 static void release(struct s3_loop *loop)
 {
-    if (loop->multi != NULL)
-        (void)curl_multi_cleanup(loop->multi);
-    if (loop->epoll >= 0)
-        (void)close(loop->epoll);
-    if (loop->wake >= 0)
-        (void)close(loop->wake);
+    s3_poll_clear(&loop->poll);
     (void)pthread_mutex_destroy(&loop->mutex);
 }
 
 bool s3_loop_start(struct s3_loop *loop, struct s3_client *client, unsigned connections, struct error *error)
 {
     *loop = (struct s3_loop){.client = client,
-                             .curl_due = -1,
                              .own.limit = connections,
                              .seed = (unsigned)(clock_wall() * 1000) ^ (unsigned)getpid()};
+    if (!s3_poll_init(&loop->poll, 2 * connections, error))
+        return false;
     (void)pthread_mutex_init(&loop->mutex, NULL);
-    loop->epoll = epoll_create1(EPOLL_CLOEXEC);
-    loop->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    loop->multi = curl_multi_init();
-    bool ok = true;
-    if (loop->epoll < 0 || loop->wake < 0)
-        ok = error_set_errno(error, "a thread for S3");
-    else if (loop->multi == NULL)
-        ok = error_set(error, ERROR_MEMORY, "no memory for curl");
-    if (ok) {
-        set_multi(loop);
-        ok = start_thread(loop, error);
-    }
-    if (!ok)
-        release(loop);
-    return ok;
+    if (start_thread(loop, error))
+        return true;
+    release(loop);
+    return false;
 }
 
 void s3_loop_stop(struct s3_loop *loop)
@@ -495,7 +386,7 @@ void s3_loop_stop(struct s3_loop *loop)
     (void)pthread_mutex_lock(&loop->mutex);
     loop->stopping = true;
     (void)pthread_mutex_unlock(&loop->mutex);
-    wake(loop);
+    s3_poll_wake(&loop->poll);
     (void)pthread_join(loop->thread, NULL);
     release(loop);
 }

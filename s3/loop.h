@@ -7,8 +7,8 @@
 #define S3_LOOP_H
 
 #include "common/error.h"
+#include "s3/poll.h"
 
-#include <curl/curl.h>
 #include <pthread.h>
 
 struct s3_client;
@@ -26,9 +26,7 @@ struct s3_group {
 struct s3_loop {
     struct s3_client *client;
     pthread_t thread;
-    int epoll, wake; /* wake: an eventfd */
-    CURLM *multi;
-    double curl_due; /* when curl wants to be called; negative: never */
+    struct s3_poll poll;
     struct s3_group own;
     struct s3_group *groups;
     struct s3_request *running_first, *waiting_first;

@@ -1,5 +1,7 @@
 #include "s3/read.h"
 
+#include "common/clock.h"
+#include "common/condition.h"
 #include "s3/client_state.h"
 #include "s3/request.h"
 
@@ -7,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define DEFAULT_BUDGET ((size_t)16 << 20)
 #define WINDOW_LIMIT ((size_t)1 << 20)
@@ -311,12 +312,8 @@ struct s3_reader *s3_reader_open(struct s3_reader_set *set, const char *bucket, 
         (void)error_set(error, ERROR_MEMORY, "no memory for a reader");
         return NULL;
     }
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&reader->mutex, NULL);
-    (void)pthread_cond_init(&reader->changed, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    condition_init(&reader->changed);
     reader->set = set;
     reader->bucket = strdup(bucket);
     reader->key = strdup(key);
@@ -351,21 +348,14 @@ void s3_reader_close(struct s3_reader *reader)
 
 /* ---- the owner's side ---- */
 
-/* Waits for a change, 50 ms at most; with the lock held. False: cancelled, or (later) failed. */
+/* Waits for a change, a slice at most; with the lock held. False: cancelled, or (later) failed. */
 static bool wait_a_little(struct s3_reader *reader)
 {
     struct s3_client *client = reader->set->client;
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += 50 * 1000 * 1000;
-    if (until.tv_nsec >= 1000 * 1000 * 1000) {
-        until.tv_nsec -= 1000 * 1000 * 1000;
-        until.tv_sec++;
-    }
     if (!reader->set->streaming && !reader->waiting && reader->active)
         s3_loop_hurry(&client->loop, &reader->request);
     reader->waiting = true;
-    (void)pthread_cond_timedwait(&reader->changed, &reader->mutex, &until);
+    (void)condition_wait_until(&reader->changed, &reader->mutex, clock_monotonic() + S3_CANCEL_SLICE);
     (void)pthread_mutex_unlock(&reader->mutex);
     struct error error;
     bool cancelled = s3_client_cancelled(client, &error);

@@ -1,20 +1,17 @@
 #include "s3/request.h"
 
+#include "common/clock.h"
+#include "common/condition.h"
 #include "s3/bucket.h"
 #include "s3/client_state.h"
 
 #include <string.h>
-#include <time.h>
 
 void s3_request_init(struct s3_request *request, const char *method, const char *bucket, const char *key)
 {
     *request =
         (struct s3_request){.method = method, .bucket = bucket, .key = key, .answer_limit = S3_ANSWER_LIMIT};
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&request->done_changed, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    condition_init(&request->done_changed);
 }
 
 void s3_request_clear(struct s3_request *request)
@@ -84,16 +81,10 @@ static void wait_until_done(struct s3_client *client, struct s3_request *request
     struct s3_loop *loop = &client->loop;
     bool cancelled = false;
     for (;;) {
-        struct timespec until;
-        (void)clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += 50 * 1000 * 1000;
-        if (until.tv_nsec >= 1000 * 1000 * 1000) {
-            until.tv_nsec -= 1000 * 1000 * 1000;
-            until.tv_sec++;
-        }
         (void)pthread_mutex_lock(&loop->mutex);
         if (!request->done)
-            (void)pthread_cond_timedwait(&request->done_changed, &loop->mutex, &until);
+            (void)condition_wait_until(&request->done_changed, &loop->mutex,
+                                       clock_monotonic() + S3_CANCEL_SLICE);
         bool done = request->done;
         (void)pthread_mutex_unlock(&loop->mutex);
         if (done)

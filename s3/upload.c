@@ -1,5 +1,7 @@
 #include "s3/upload.h"
 
+#include "common/clock.h"
+#include "common/condition.h"
 #include "s3/client_state.h"
 #include "s3/part.h"
 #include "s3/part_size.h"
@@ -8,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define DEFAULT_IN_FLIGHT 2u
 #define IN_FLIGHT_LIMIT 16u
@@ -82,12 +83,8 @@ struct s3_upload *s3_upload_new(struct s3_client *client, const char *bucket, co
         (void)error_set(error, ERROR_MEMORY, "no memory for an upload");
         return NULL;
     }
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&upload->mutex, NULL);
-    (void)pthread_cond_init(&upload->changed, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    condition_init(&upload->changed);
     upload->client = client;
     upload->plan = s3_part_plan_make(options->part_size, options->expected_size);
     upload->in_flight = options->in_flight == 0 ? DEFAULT_IN_FLIGHT : options->in_flight;
@@ -149,14 +146,7 @@ static bool wait_for_parts(struct s3_upload *upload, unsigned most, bool cancell
 {
     (void)pthread_mutex_lock(&upload->mutex);
     while (upload->busy > most && upload->error.code == ERROR_NONE) {
-        struct timespec until;
-        (void)clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += 50 * 1000 * 1000;
-        if (until.tv_nsec >= 1000 * 1000 * 1000) {
-            until.tv_nsec -= 1000 * 1000 * 1000;
-            until.tv_sec++;
-        }
-        (void)pthread_cond_timedwait(&upload->changed, &upload->mutex, &until);
+        (void)condition_wait_until(&upload->changed, &upload->mutex, clock_monotonic() + S3_CANCEL_SLICE);
         (void)pthread_mutex_unlock(&upload->mutex);
         struct error reason;
         bool cancelled = cancellable && s3_client_cancelled(upload->client, &reason);
