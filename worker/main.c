@@ -22,7 +22,7 @@ static const struct celery_task_type tasks[] = {
 
 static const struct celery_worker_program program = {
     .app = "logmerge",
-    .version = "0.1.0",
+    .version = LOGMERGE_VERSION,
     .about =
         "Merges sorted log files of a range of dates from one S3 bucket into another, as a Celery worker.\n"
         "Tasks: merge_s3_files(start_date, end_date), also called asyncworker.tasks.merge_s3_files.\n",

@@ -3,6 +3,7 @@
 
 #include "celeryc/amqp/dial.h"
 #include "celeryc/amqp/table.h"
+#include "celeryc/version.h"
 #include "common/clock.h"
 
 #include <amqp_ssl_socket.h>
@@ -61,7 +62,7 @@ static amqp_rpc_reply_t login(struct connection *connection, const struct url *u
     };
     amqp_table_entry_t properties[] = {
         text_entry("product", "celeryc"),
-        text_entry("version", "0.1.0"),
+        text_entry("version", CELERYC_VERSION),
         text_entry("platform", "C"),
         text_entry("information", "Celery in C"),
         text_entry("connection_name", connection->options.purpose),

@@ -2,8 +2,10 @@
 #ifndef CELERYC_EVENTS_SOFTWARE_H
 #define CELERYC_EVENTS_SOFTWARE_H
 
+#include "celeryc/version.h" /* made by celeryc/meson.build */
+
 #define SOFTWARE_IDENT "celeryc"
-#define SOFTWARE_VERSION "0.1.0"
+#define SOFTWARE_VERSION CELERYC_VERSION
 #define SOFTWARE_SYSTEM "Linux"
 #define SOFTWARE_CELERY "5.7.0" /* the version of Celery that it speaks as */
 
