@@ -164,10 +164,30 @@ static bool is_ready(struct child *child, json_t *tuple, bool *ready, struct err
     if (id == NULL || !child_get_result(child, id, &meta, error))
         return id != NULL || error_set(error, ERROR_PROTOCOL, "a result without an id");
     const char *status = json_string_value(json_object_get(meta, "status"));
-    *ready = status != NULL && (strcmp(status, "SUCCESS") == 0 || strcmp(status, "FAILURE") == 0 ||
-                                strcmp(status, "REVOKED") == 0);
+    *ready = follow_has_failed(status) || (status != NULL && strcmp(status, "SUCCESS") == 0);
     json_decref(meta);
     return true;
+}
+
+/* GroupResult._failed_join_report(): the id of the first task in the header that has failed, a new string;
+ * NULL: none has. */
+static char *find_culprit(struct child *child, json_t *tuple)
+{
+    struct error error;
+    json_t *result, *meta;
+    size_t index;
+    json_array_foreach(json_array_get(tuple, 1), index, result)
+    {
+        const char *id = json_string_value(json_array_get(json_array_get(result, 0), 0));
+        if (json_is_array(json_array_get(result, 1)) || id == NULL ||
+            !child_get_result(child, id, &meta, &error))
+            continue;
+        bool failed = follow_has_failed(json_string_value(json_object_get(meta, "status")));
+        json_decref(meta);
+        if (failed)
+            return strdup(id);
+    }
+    return NULL;
 }
 
 /* What the header's results are; NULL: one failed, and so does the body. */
@@ -178,8 +198,12 @@ static json_t *join_header(struct celery_task *task, json_t *tuple, json_t *call
     if (values != NULL)
         return values;
     char *shown = failure == NULL ? NULL : exception_repr(failure, NULL);
-    json_t *exception = follow_new_chord_error("Dependency raised %s", shown == NULL ? error.message : shown);
+    char *culprit = find_culprit(child_of(task), tuple);
+    const char *reason = shown == NULL ? error.message : shown;
+    json_t *exception = culprit == NULL ? follow_new_chord_error("%s", reason)
+                                        : follow_new_chord_error("Dependency %s raised %s", culprit, reason);
     follow_chord_error(child_of(task), task, callback, exception, failure);
+    free(culprit);
     free(shown);
     json_decref(exception);
     json_decref(failure);

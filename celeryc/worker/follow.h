@@ -4,6 +4,7 @@
  *
  *     follow.c        after a success, after a failure; a canvas planned and sent
  *     follow_chord.c  a part of a chord returns; the last one sends the body
+ *     join.c          what the parts returned
  *     errbacks.c      who is told of a failure
  *     child_chord.c   what of it is in Redis
  *
@@ -69,8 +70,11 @@ void follow_chord_error(struct child *child, struct celery_task *task, json_t *c
                         json_t *cause);
 /* {"exc_type": "ChordError" ...}; a new reference. */
 json_t *follow_new_chord_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* What the results of a tuple are, nested as they are; waits for each, 3 s at most in all. NULL with
- * `*failure`: one failed; NULL without: `error`. */
+/* Whether a status is one that what waits for the task fails by, states.PROPAGATE_STATES; NULL: it is none. */
+bool follow_has_failed(const char *status);
+/* What the members of a group have become that are all said to have ended, nested as they are; null where
+ * nothing is stored. The members of groups inside it are waited for, 3 s in all. NULL with `*failure` (a new
+ * reference): one failed; NULL without: `error`. */
 json_t *follow_join(struct child *child, json_t *tuple, json_t **failure, struct error *error);
 
 /* ---- failures ---- */

@@ -1,6 +1,6 @@
 /* Parts of chords return; the last one sends the body, or says why it will never run. Source:
  * celery/backends/redis.py on_chord_part_return, celery/backends/base.py chord_error_from_stack,
- * _handle_group_chord_error, celery/result.py join_native. */
+ * _handle_group_chord_error. */
 #include "celeryc/worker/follow.h"
 
 #include "celeryc/message/exception.h"
@@ -13,9 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#define JOIN_SECONDS 3.0     /* result_chord_join_timeout */
-#define PUBLISH_SECONDS 30   /* how long the claim holds while the body is sent */
-#define JOIN_PAUSE 20000000L /* nanoseconds between two looks at a result that is not there */
+#define PUBLISH_SECONDS 30 /* how long the claim holds while the body is sent */
 
 /* Nanoseconds between the failures of a part and of its body. Celery's client raises the part's exception
  * only when it finds that stored before it looks for the body's, which it does at two moments close to each
@@ -33,69 +31,6 @@ json_t *follow_new_chord_error(const char *format, ...)
     json_t *exception = task_exception("celery.exceptions.ChordError", text == NULL ? "" : text);
     free(text);
     return exception;
-}
-
-/* ---- joining ---- */
-
-static bool is_failed(const char *status)
-{
-    return status != NULL && (strcmp(status, "FAILURE") == 0 || strcmp(status, "REVOKED") == 0);
-}
-
-static json_t *wait_for(struct child *child, const char *id, double deadline, json_t **failure,
-                        struct error *error)
-{
-    for (;;) {
-        json_t *meta;
-        if (!child_get_result(child, id, &meta, error))
-            return NULL;
-        const char *status = json_string_value(json_object_get(meta, "status"));
-        json_t *result = json_incref(json_object_get(meta, "result"));
-        bool succeeded = status != NULL && strcmp(status, "SUCCESS") == 0, failed = is_failed(status);
-        json_decref(meta);
-        if (succeeded)
-            return result == NULL ? json_null() : result;
-        if (failed) {
-            *failure = result == NULL ? json_object() : result;
-            return NULL;
-        }
-        json_decref(result);
-        if (clock_monotonic() >= deadline) {
-            error_set(error, ERROR_TIMEOUT, "The operation timed out.");
-            return NULL;
-        }
-        nanosleep(&(struct timespec){.tv_nsec = JOIN_PAUSE}, NULL);
-    }
-}
-
-static json_t *join(struct child *child, json_t *tuple, double deadline, json_t **failure,
-                    struct error *error)
-{
-    json_t *results = json_array_get(tuple, 1), *values, *each;
-    const char *id = json_string_value(json_array_get(json_array_get(tuple, 0), 0));
-    size_t index;
-    if (!json_is_array(results)) {
-        if (id == NULL)
-            error_set(error, ERROR_PROTOCOL, "a result without an id");
-        return id == NULL ? NULL : wait_for(child, id, deadline, failure, error);
-    }
-    values = json_array();
-    json_array_foreach(results, index, each)
-    {
-        json_t *value = join(child, each, deadline, failure, error);
-        if (value == NULL) {
-            json_decref(values);
-            return NULL;
-        }
-        json_array_append_new(values, value);
-    }
-    return values;
-}
-
-json_t *follow_join(struct child *child, json_t *tuple, json_t **failure, struct error *error)
-{
-    *failure = NULL;
-    return join(child, tuple, clock_monotonic() + JOIN_SECONDS, failure, error);
 }
 
 /* ---- the body cannot run ---- */
@@ -266,7 +201,7 @@ static void unpack(struct completion *completion, json_t *parts)
     {
         json_t *result = json_array_get(part, 3);
         const char *id = json_string_value(json_array_get(part, 1));
-        if (is_failed(json_string_value(json_array_get(part, 2)))) {
+        if (follow_has_failed(json_string_value(json_array_get(part, 2)))) {
             char *shown = exception_repr(result, NULL);
             fail_completion(completion,
                             follow_new_chord_error("Dependency %s raised %s", id == NULL ? "None" : id,
@@ -279,6 +214,14 @@ static void unpack(struct completion *completion, json_t *parts)
     }
 }
 
+static bool is_chord_error(const json_t *exception)
+{
+    const char *type = json_string_value(json_object_get(exception, "exc_type"));
+    const char *module = json_string_value(json_object_get(exception, "exc_module"));
+    return type != NULL && module != NULL && strcmp(type, "ChordError") == 0 &&
+           strcmp(module, "celery.exceptions") == 0;
+}
+
 /* A header with parts of their own: what they returned is nested as they are. */
 static void join_parts(struct child *child, struct completion *completion, json_t *tuple)
 {
@@ -288,7 +231,9 @@ static void join_parts(struct child *child, struct completion *completion, json_
     if (completion->values != NULL)
         return;
     char *shown = failure != NULL ? exception_repr(failure, NULL) : NULL;
-    if (failure != NULL)
+    if (failure != NULL && is_chord_error(failure)) /* that of a chord in the header: it is told as it is */
+        completion->exception = json_incref(failure);
+    else if (failure != NULL)
         completion->exception = follow_new_chord_error("Join error: %s", shown == NULL ? "" : shown);
     else
         completion->exception = follow_new_chord_error("Join error: TimeoutError('%s')", error.message);
