@@ -11,7 +11,6 @@ import pytest
 
 from dev.servers import RabbitMQ
 from dev.servers.process import wait_for
-from tests.celery.amqp_tool import AmqpTool
 from tests.celery.cuttable import Cuttable
 from tests.celery.test_broker_threads import count, drain, fill
 from tests.harness.certificates import certificate
@@ -23,23 +22,6 @@ def node(tmp_path_factory):
     server = RabbitMQ(tmp_path_factory.mktemp("faults")).start()
     yield server
     server.kill()
-
-
-@pytest.fixture
-def tool(tmp_path):
-    made = []
-
-    def start(urls, **settings):
-        made.append(AmqpTool(urls, tmp_path, **settings))
-        return made[-1]
-
-    yield start
-    try:
-        for one in made:
-            one.finish()
-    finally:
-        for one in made:
-            one.kill()
 
 
 def rabbitmqctl(server, *words):
@@ -80,9 +62,9 @@ def go_on(server):
     os.killpg(server.process.pid, signal.SIGCONT)
 
 
-def test_what_was_confirmed_is_in_the_queue_after_restarts_under_load(node, tool, request):
+def test_what_was_confirmed_is_in_the_queue_after_restarts_under_load(node, amqp_tool, request):
     queue = queue_name(request)
-    one = tool(node.url)
+    one = amqp_tool(node.url)
     one.send("declare", queue=queue, exchange="")
     published, stop = [], threading.Event()
 
@@ -114,10 +96,10 @@ def test_what_was_confirmed_is_in_the_queue_after_restarts_under_load(node, tool
     assert set(map(str, published)) <= set(found)
 
 
-def test_connections_that_are_cut_again_and_again_lose_no_message_and_settle_none_twice(rabbitmq, vhost, tool):
+def test_connections_that_are_cut_again_and_again_lose_no_message_and_settle_none_twice(rabbitmq, vhost, amqp_tool):
     way = Cuttable(rabbitmq.port)
     total = 4000
-    one = tool(f"amqp://guest:guest@127.0.0.1:{way.port}/{vhost}", prefetch=50, retry=0.01)
+    one = amqp_tool(f"amqp://guest:guest@127.0.0.1:{way.port}/{vhost}", prefetch=50, retry=0.01)
     one.send("auto")
     one.add("q", exchange="")
     cuts = 0
@@ -138,10 +120,10 @@ def test_connections_that_are_cut_again_and_again_lose_no_message_and_settle_non
     way.close()
 
 
-def test_consuming_goes_on_after_restarts_and_nothing_that_was_acknowledged_comes_again(node, tool, request):
+def test_consuming_goes_on_after_restarts_and_nothing_that_was_acknowledged_comes_again(node, amqp_tool, request):
     queue = queue_name(request)
     fill(open_channel(node), queue, range(100))
-    one = tool(node.url, prefetch=10)
+    one = amqp_tool(node.url, prefetch=10)
     one.add(queue, exchange="")
     for _ in range(2):
         one.wait(lambda _: one.events("delivery", epoch=newest(one)), "deliveries")
@@ -170,9 +152,9 @@ def newest(one):
     return max((event["epoch"] for event in one.events("connected")), default=0)
 
 
-def test_a_broker_that_hangs_delays_everything_and_breaks_nothing(node, tool, request):
+def test_a_broker_that_hangs_delays_everything_and_breaks_nothing(node, amqp_tool, request):
     queue = queue_name(request)
-    one = tool(node.url, heartbeat=0)
+    one = amqp_tool(node.url, heartbeat=0)
     one.add(queue, exchange="")
     one.publish("before", queue)
     one.wait_event("delivery", body="before")
@@ -191,9 +173,9 @@ def test_a_broker_that_hangs_delays_everything_and_breaks_nothing(node, tool, re
     assert not one.events("lost")
 
 
-def test_a_peer_that_is_silent_for_two_heartbeats_is_left_and_found_again(node, tool, request):
+def test_a_peer_that_is_silent_for_two_heartbeats_is_left_and_found_again(node, amqp_tool, request):
     queue = queue_name(request)
-    one = tool(node.url, heartbeat=1)
+    one = amqp_tool(node.url, heartbeat=1)
     one.add(queue, exchange="")
     pause(node)
     try:
@@ -205,8 +187,8 @@ def test_a_peer_that_is_silent_for_two_heartbeats_is_left_and_found_again(node, 
     one.wait_event("delivery", body="1")
 
 
-def test_stopping_beside_a_broker_that_hangs_takes_no_longer_than_allowed(node, tool, request):
-    one = tool(node.url)
+def test_stopping_beside_a_broker_that_hangs_takes_no_longer_than_allowed(node, amqp_tool, request):
+    one = amqp_tool(node.url)
     one.add(queue_name(request), exchange="")
     one.publish(1, "nowhere")
     one.wait_outcomes([1])
@@ -219,12 +201,12 @@ def test_stopping_beside_a_broker_that_hangs_takes_no_longer_than_allowed(node, 
         go_on(node)
 
 
-def test_a_delivery_held_too_long_costs_one_channel_and_comes_again(own_rabbitmq, tool, request):
+def test_a_delivery_held_too_long_costs_one_channel_and_comes_again(own_rabbitmq, amqp_tool, request):
     queue = queue_name(request)
     node = own_rabbitmq(consumer_timeout=4000)
     rabbitmqctl(node, "eval", "application:set_env(rabbit, channel_tick_interval, 1000).")  # looked at once a minute else
     fill(open_channel(node), queue, ["slow"])
-    one = tool(node.url)
+    one = amqp_tool(node.url)
     one.add(queue, exchange="")
     first = one.wait_event("delivery", body="slow")
     lost = one.wait_event("lost", epoch=first["epoch"])
@@ -237,12 +219,12 @@ def test_a_delivery_held_too_long_costs_one_channel_and_comes_again(own_rabbitmq
     assert drain(open_channel(node), queue) == []
 
 
-def test_an_alarm_of_the_broker_holds_messages_back_until_it_is_over(own_rabbitmq, tool, request):
+def test_an_alarm_of_the_broker_holds_messages_back_until_it_is_over(own_rabbitmq, amqp_tool, request):
     queue = queue_name(request)
     node = own_rabbitmq()
     rabbitmqctl(node, "set_disk_free_limit", "4000000GB")
     wait_for(lambda: node.api("GET", "nodes")[0]["disk_free_alarm"], "the alarm")
-    one = tool(node.url)
+    one = amqp_tool(node.url)
     one.add(queue, exchange="")
     one.publish("first", queue)  # whether the broker still takes it depends on its version
     wait_for(lambda: "takes no messages at present" in one.text(), "the broker's word that it is blocked")
@@ -254,19 +236,19 @@ def test_an_alarm_of_the_broker_holds_messages_back_until_it_is_over(own_rabbitm
     one.wait_event("delivery", body="patient")
 
 
-def test_tls_is_spoken_with_a_broker_whose_ca_is_known_and_refused_otherwise(own_rabbitmq, tool, request, tmp_path):
+def test_tls_is_spoken_with_a_broker_whose_ca_is_known_and_refused_otherwise(own_rabbitmq, amqp_tool, request, tmp_path):
     from dev.servers.ports import free_port
     queue, port, keys = queue_name(request), free_port(), certificate(tmp_path / "keys")
     own_rabbitmq(config=f"listeners.ssl.1 = 127.0.0.1:{port}\nssl_options.cacertfile = {keys}/ca.pem\n"
                         f"ssl_options.certfile = {keys}/server.pem\nssl_options.keyfile = {keys}/server.key\n")
-    one = tool(f"amqps://guest:guest@localhost:{port}/", ca_file=f"{keys}/ca.pem")
+    one = amqp_tool(f"amqps://guest:guest@localhost:{port}/", ca_file=f"{keys}/ca.pem")
     one.add(queue, exchange="")
     for number in range(500):
         one.publish(number, queue, headers={"padding": "x" * 500})
     assert set(one.wait_outcomes(range(500)).values()) == {"confirmed"}
     one.send("auto")
     one.wait_event("delivery", 1)
-    stranger = tool(f"amqps://guest:guest@localhost:{port}/")
+    stranger = amqp_tool(f"amqps://guest:guest@localhost:{port}/")
 
     def refused():
         return "SSL" in stranger.ask("state", "up")["reason"]

@@ -11,13 +11,6 @@ from dev.servers import wait_for
 from tests.celery.client_tool import ClientTool
 
 
-@pytest.fixture
-def client(tmp_path, broker_url, redis_url):
-    tool = ClientTool(tmp_path, broker_url, redis_url)
-    yield tool
-    tool.finish()
-
-
 def taken(broker_url, queue="celery", count=1):
     """The messages of a queue as they came over the wire: properties, headers, body."""
     found = []

@@ -13,13 +13,6 @@ from dev.servers import wait_for
 from tests.celery.client_tool import ClientTool
 
 
-@pytest.fixture
-def client(tmp_path, broker_url, redis_url):
-    tool = ClientTool(tmp_path, broker_url, redis_url)
-    yield tool
-    tool.finish()
-
-
 def test_a_python_worker_serves_what_c_sends(client, python_worker, app):
     python_worker()
     sent = client.good("send", task="demo.add", args=[1, 2])["id"]

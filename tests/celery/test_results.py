@@ -8,31 +8,14 @@ import redis
 from celery.exceptions import TaskRevokedError
 
 from tests.celery.redis_relay import RedisRelay
-from tests.celery.results_tool import WAIT, ResultsTool
+from tests.celery.results_tool import WAIT
 
 DONE = 1795478754.045554
 
 
 @pytest.fixture
-def tools(tmp_path):
-    made = []
-
-    def start(url, **changes):
-        made.append(ResultsTool(url, tmp_path, **changes))
-        return made[-1]
-
-    yield start
-    try:
-        for one in made:
-            one.finish()
-    finally:
-        for one in made:
-            one.kill()
-
-
-@pytest.fixture
-def tool(tools, redis_url):
-    return tools(redis_url)
+def tool(results_tool, redis_url):
+    return results_tool(redis_url)
 
 
 @pytest.fixture
@@ -102,17 +85,17 @@ def test_a_waiting_python_client_is_told_at_once(tool, app):
     assert values == [7]
 
 
-def test_results_expire_after_a_day_or_as_told_or_never(tool, tools, redis_url, witness):
+def test_results_expire_after_a_day_or_as_told_or_never(tool, results_tool, redis_url, witness):
     tool.call("store", id="day", status="SUCCESS", result=1)
     assert 86000 < witness.ttl("celery-task-meta-day") <= 86400
-    tools(redis_url, RESULTS_EXPIRES="3600").call("store", id="hour", status="SUCCESS", result=1)
+    results_tool(redis_url, RESULTS_EXPIRES="3600").call("store", id="hour", status="SUCCESS", result=1)
     assert 3000 < witness.ttl("celery-task-meta-hour") <= 3600
-    tools(redis_url, RESULTS_EXPIRES="-1").call("store", id="ever", status="SUCCESS", result=1)
+    results_tool(redis_url, RESULTS_EXPIRES="-1").call("store", id="ever", status="SUCCESS", result=1)
     assert witness.ttl("celery-task-meta-ever") == -1
 
 
-def test_keys_may_have_a_prefix(tools, redis_url, witness):
-    tools(redis_url, RESULTS_PREFIX="staging_").call("store", id="t1", status="SUCCESS", result=1)
+def test_keys_may_have_a_prefix(results_tool, redis_url, witness):
+    results_tool(redis_url, RESULTS_PREFIX="staging_").call("store", id="t1", status="SUCCESS", result=1)
     assert witness.keys() == [b"staging_celery-task-meta-t1"]
 
 
@@ -152,7 +135,7 @@ def test_a_server_that_forgot_the_script_gets_it_again(tool, witness):
     assert witness.dbsize() == 30
 
 
-def test_a_password_is_given_and_a_wrong_one_is_an_error_at_once(tools, own_redis):
+def test_a_password_is_given_and_a_wrong_one_is_an_error_at_once(results_tool, own_redis):
     server = own_redis()
     with redis.Redis.from_url(server.url) as admin:
         for name, commands in (("worker", ["+@all"]), ("reader", ["+@all", "-publish"])):
@@ -160,22 +143,22 @@ def test_a_password_is_given_and_a_wrong_one_is_an_error_at_once(tools, own_redi
                               commands=commands)
         admin.config_set("requirepass", "first")
     place = f"127.0.0.1:{server.port}"
-    assert tools(f"redis://:first@{place}/3").call("store", id="t1", status="SUCCESS", result=1)["ok"]
-    assert tools(f"redis://worker:s%40crt@{place}/3").call("get", id="t1")["meta"]["status"] == "SUCCESS"
-    answer = tools(f"redis://:wrong@{place}/3").call("store", id="t1", status="SUCCESS", result=1)
+    assert results_tool(f"redis://:first@{place}/3").call("store", id="t1", status="SUCCESS", result=1)["ok"]
+    assert results_tool(f"redis://worker:s%40crt@{place}/3").call("get", id="t1")["meta"]["status"] == "SUCCESS"
+    answer = results_tool(f"redis://:wrong@{place}/3").call("store", id="t1", status="SUCCESS", result=1)
     assert (answer["ok"], answer["code"]) == (False, "denied") and "WRONGPASS" in answer["message"]
     assert "wrong@" not in answer["message"]
-    answer = tools(f"redis://{place}/3").call("store", id="t1", status="SUCCESS", result=1)
+    answer = results_tool(f"redis://{place}/3").call("store", id="t1", status="SUCCESS", result=1)
     assert (answer["ok"], answer["code"]) == (False, "denied") and "NOAUTH" in answer["message"]
-    answer = tools(f"redis://reader:s%40crt@{place}/3").call("store", id="t9", status="SUCCESS", result=1)
+    answer = results_tool(f"redis://reader:s%40crt@{place}/3").call("store", id="t9", status="SUCCESS", result=1)
     assert (answer["ok"], answer["code"]) == (False, "denied")
 
 
-def test_a_full_server_is_asked_until_it_has_room(tools, own_redis):
+def test_a_full_server_is_asked_until_it_has_room(results_tool, own_redis):
     server = own_redis()
     with redis.Redis.from_url(server.url) as admin:
         admin.config_set("maxmemory", 1)
-        tool = tools(server.url)
+        tool = results_tool(server.url)
         answer = tool.call("store", id="t1", status="SUCCESS", result=1, deadline=1)
         assert (answer["ok"], answer["code"]) == (False, "unavailable") and "OOM" in answer["message"]
         tool.send("store", id="t1", status="SUCCESS", result=1)
@@ -184,9 +167,9 @@ def test_a_full_server_is_asked_until_it_has_room(tools, own_redis):
         assert admin.get("celery-task-meta-t1")
 
 
-def test_a_restarted_server_is_found_again(tools, own_redis):
+def test_a_restarted_server_is_found_again(results_tool, own_redis):
     server = own_redis()
-    tool = tools(server.url)
+    tool = results_tool(server.url)
     assert tool.call("store", id="t1", status="SUCCESS", result=1)["ok"]
     for number in range(3):
         server.restart()
@@ -199,24 +182,24 @@ def test_a_restarted_server_is_found_again(tools, own_redis):
     assert tool.wait()["ok"]
 
 
-def test_a_socket_of_unix_will_do(tools, tmp_path_factory, own_redis):
+def test_a_socket_of_unix_will_do(results_tool, tmp_path_factory, own_redis):
     server = own_redis()
     path = tmp_path_factory.mktemp("s") / "redis.sock"
-    answer = tools(f"redis+socket://{path}").call("store", id="t1", status="SUCCESS", result=1, deadline=1)
+    answer = results_tool(f"redis+socket://{path}").call("store", id="t1", status="SUCCESS", result=1, deadline=1)
     assert (answer["ok"], answer["code"]) == (False, "unavailable")
     relay = RedisRelay(server.port, path=path)
-    tool = tools(f"redis+socket://{path}?virtual_host=5")
+    tool = results_tool(f"redis+socket://{path}?virtual_host=5")
     assert tool.call("store", id="t1", status="SUCCESS", result=1)["ok"]
     with redis.Redis.from_url(server.url_of(5)) as witness:
         assert witness.exists("celery-task-meta-t1")
     relay.close()
 
 
-def test_a_server_that_talks_nonsense_is_left_and_tried_again(tools, redis_server, redis_url, witness):
+def test_a_server_that_talks_nonsense_is_left_and_tried_again(results_tool, redis_server, redis_url, witness):
     nonsense = [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b":1", b"$-5\r\n", b"*-7\r\n", b"\0" * 1000,
                 b"$5\r\nab", b"*1000\r\n", b"-ERR max number of clients reached\r\n", b"-LOADING\r\n"]
     relay = RedisRelay(redis_server.port, nonsense)
-    tool = tools(f"redis://127.0.0.1:{relay.port}/{redis_url.rpartition('/')[2]}")
+    tool = results_tool(f"redis://127.0.0.1:{relay.port}/{redis_url.rpartition('/')[2]}")
     # SELECT meets the nonsense; a second state goes through a connection that is kept
     assert tool.call("store", id="t1", status="SUCCESS", result=1, deadline=WAIT)["ok"]
     assert tool.call("store", id="t2", status="SUCCESS", result=1, deadline=WAIT)["ok"]
@@ -225,9 +208,9 @@ def test_a_server_that_talks_nonsense_is_left_and_tried_again(tools, redis_serve
     relay.close()
 
 
-def test_a_pipeline_that_is_cut_anywhere_is_finished(tools, redis_server, redis_url, witness):
+def test_a_pipeline_that_is_cut_anywhere_is_finished(results_tool, redis_server, redis_url, witness):
     relay = RedisRelay(redis_server.port, [5 + cut for cut in range(1, 120, 3)])
-    tool = tools(f"redis://127.0.0.1:{relay.port}/{redis_url.rpartition('/')[2]}")
+    tool = results_tool(f"redis://127.0.0.1:{relay.port}/{redis_url.rpartition('/')[2]}")
     for number in range(60):
         tool.call("queue", id=f"t{number}", status="SUCCESS", result=number)
     assert tool.call("flush", deadline=WAIT)["ok"]
@@ -242,8 +225,8 @@ def test_one_of_many_threads_wins_a_key(tool):
     assert answer == {"ok": True, "won": 40, "read": 16 * 40}
 
 
-def test_without_a_backend_nothing_is_stored_and_nothing_fails(tools):
-    tool = tools("disabled://")
+def test_without_a_backend_nothing_is_stored_and_nothing_fails(results_tool):
+    tool = results_tool("disabled://")
     assert tool.call("store", id="t1", status="SUCCESS", result=1)["ok"]
     assert tool.call("get", id="t1")["meta"] is None
     tool.send("async", id="t2", status="SUCCESS", result=1)
@@ -266,9 +249,9 @@ def test_keys_beside_the_results_are_kept_for_programs(tool, witness):
     assert witness.keys() == [b"b"]
 
 
-def test_a_store_says_why_it_cannot(tools, own_redis):
+def test_a_store_says_why_it_cannot(results_tool, own_redis):
     server = own_redis()
-    tool = tools(server.url)
+    tool = results_tool(server.url)
     assert tool.call("key", call="ping")["ok"]
     server.restart()
     assert tool.call("key", call="set", key="a", value="1")["ok"]  # the kept connection was dead

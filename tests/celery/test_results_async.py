@@ -5,29 +5,11 @@ import os
 import signal
 import time
 
-import pytest
 import redis
 
 from tests.celery.results_tool import WAIT, ResultsTool
 
 DONE = 1795478754.045554
-
-
-@pytest.fixture
-def tools(tmp_path):
-    made = []
-
-    def start(url, **changes):
-        made.append(ResultsTool(url, tmp_path, **changes))
-        return made[-1]
-
-    yield start
-    try:
-        for one in made:
-            one.finish()
-    finally:
-        for one in made:
-            one.kill()
 
 
 def stored(server, task_id):
@@ -36,8 +18,8 @@ def stored(server, task_id):
     return text and json.loads(text)["status"]
 
 
-def test_each_state_is_stored_and_reported(tools, redis_url):
-    tool = tools(redis_url)
+def test_each_state_is_stored_and_reported(results_tool, redis_url):
+    tool = results_tool(redis_url)
     for number in range(2000):
         tool.send("async", id=f"t{number}", status="FAILURE", result=None, date_done=DONE)
     for number in range(2000):
@@ -48,17 +30,17 @@ def test_each_state_is_stored_and_reported(tools, redis_url):
         assert witness.dbsize() == 2000
 
 
-def test_a_success_is_kept_and_the_caller_is_told(tools, redis_url):
-    tool = tools(redis_url)
+def test_a_success_is_kept_and_the_caller_is_told(results_tool, redis_url):
+    tool = results_tool(redis_url)
     tool.send("async", id="t1", status="SUCCESS", result=1, date_done=DONE)
     assert tool.wait(stored="t1")["kept"] is False
     tool.send("async", id="t1", status="FAILURE", result=None, date_done=DONE)
     assert tool.wait(stored="t1")["kept"] is True
 
 
-def test_states_wait_for_a_redis_that_is_away(tools, own_redis):
+def test_states_wait_for_a_redis_that_is_away(results_tool, own_redis):
     server = own_redis()
-    tool = tools(server.url)
+    tool = results_tool(server.url)
     server.stop()
     for number in range(100):
         tool.send("async", id=f"t{number}", status="FAILURE", result=None, date_done=DONE)
@@ -70,9 +52,9 @@ def test_states_wait_for_a_redis_that_is_away(tools, own_redis):
         assert stored(server, f"t{number}") == "FAILURE"
 
 
-def test_a_stopped_redis_is_noticed_and_loses_nothing(tools, own_redis):
+def test_a_stopped_redis_is_noticed_and_loses_nothing(results_tool, own_redis):
     server = own_redis()
-    tool = tools(server.url, RESULTS_TIMEOUT="3")
+    tool = results_tool(server.url, RESULTS_TIMEOUT="3")
     tool.send("async", id="t0", status="SUCCESS", result=0, date_done=DONE)
     tool.wait(stored="t0")
     os.kill(server.process.pid, signal.SIGSTOP)
@@ -94,9 +76,9 @@ def test_a_stopped_redis_is_noticed_and_loses_nothing(tools, own_redis):
     assert tool.wait(held=0)
 
 
-def test_a_deadline_ends_the_waiting(tools, own_redis):
+def test_a_deadline_ends_the_waiting(results_tool, own_redis):
     server = own_redis()
-    tool = tools(server.url, RESULTS_TIMEOUT="3")
+    tool = results_tool(server.url, RESULTS_TIMEOUT="3")
     server.stop()
     tool.send("async", id="t1", status="SUCCESS", result=1, deadline=0.5)
     assert tool.wait(failed="t1")["code"] == "unavailable"
@@ -111,18 +93,18 @@ def test_a_deadline_ends_the_waiting(tools, own_redis):
         admin.config_set("maxmemory", 0)
 
 
-def test_what_redis_will_not_do_is_told(tools, own_redis):
+def test_what_redis_will_not_do_is_told(results_tool, own_redis):
     server = own_redis()
-    tool = tools(server.url)
+    tool = results_tool(server.url)
     with redis.Redis.from_url(server.url) as admin:
         admin.lpush("celery-task-meta-t1", "a list")
     tool.send("async", id="t1", status="SUCCESS", result=1)
     assert "WRONGTYPE" in tool.wait(failed="t1")["message"]
 
 
-def test_what_is_held_is_bounded(tools, own_redis):
+def test_what_is_held_is_bounded(results_tool, own_redis):
     server = own_redis()
-    tool = tools(server.url, RESULTS_LIMIT="100000")
+    tool = results_tool(server.url, RESULTS_LIMIT="100000")
     server.stop()
     for number in range(10):
         tool.send("async", id=f"t{number}", status="SUCCESS", result="x" * 20000)
@@ -131,23 +113,23 @@ def test_what_is_held_is_bounded(tools, own_redis):
     tool.wait(stored="t0")
 
 
-def test_ending_stores_what_it_can_and_names_the_rest(tools, own_redis):
+def test_ending_stores_what_it_can_and_names_the_rest(results_tool, own_redis):
     server = own_redis()
-    tool = tools(server.url)
+    tool = results_tool(server.url)
     for number in range(100):
         tool.send("async", id=f"t{number}", status="SUCCESS", result=1)
     tool.finish(timeout=120)
     for number in range(100):
         assert tool.wait(stored=f"t{number}")
-    tool = tools(server.url)
+    tool = results_tool(server.url)
     server.stop()
     tool.send("async", id="lost", status="SUCCESS", result=1)
     tool.finish(timeout=0.1)
     assert tool.wait(failed="lost")["code"] == "cancelled"
 
 
-def test_a_lease_is_held_by_one(tools, redis_url):
-    first, second = tools(redis_url), tools(redis_url)
+def test_a_lease_is_held_by_one(results_tool, redis_url):
+    first, second = results_tool(redis_url), results_tool(redis_url)
     first.send("lease", id="t1", holder="w1")
     assert first.wait(lease="t1")["state"] == "held"
     second.send("lease", id="t1", holder="w2")
@@ -162,8 +144,8 @@ def test_a_lease_is_held_by_one(tools, redis_url):
         assert witness.keys() == []
 
 
-def test_a_lease_outlives_its_first_seconds_while_its_holder_lives(tools, redis_url):
-    first, second = tools(redis_url), tools(redis_url)
+def test_a_lease_outlives_its_first_seconds_while_its_holder_lives(results_tool, redis_url):
+    first, second = results_tool(redis_url), results_tool(redis_url)
     first.send("lease", id="t1", holder="w1", seconds=30)
     assert first.wait(lease="t1")["state"] == "held"
     with redis.Redis.from_url(redis_url) as witness:
@@ -179,8 +161,8 @@ def test_a_lease_outlives_its_first_seconds_while_its_holder_lives(tools, redis_
     second.call("release", id="t1")
 
 
-def test_the_lease_of_a_dead_holder_runs_out(tools, redis_url, tmp_path):
-    first, second = ResultsTool(redis_url, tmp_path), tools(redis_url)
+def test_the_lease_of_a_dead_holder_runs_out(results_tool, redis_url, tmp_path):
+    first, second = ResultsTool(redis_url, tmp_path), results_tool(redis_url)
     first.send("lease", id="t1", holder="w1", seconds=3)
     assert first.wait(lease="t1")["state"] == "held"
     first.kill()
@@ -189,8 +171,8 @@ def test_the_lease_of_a_dead_holder_runs_out(tools, redis_url, tmp_path):
     second.call("release", id="t1")
 
 
-def test_a_lease_that_another_took_meanwhile_is_lost(tools, redis_url):
-    tool = tools(redis_url)
+def test_a_lease_that_another_took_meanwhile_is_lost(results_tool, redis_url):
+    tool = results_tool(redis_url)
     tool.send("lease", id="t1", holder="w1", seconds=3)
     assert tool.wait(lease="t1")["state"] == "held"
     with redis.Redis.from_url(redis_url) as witness:
@@ -201,9 +183,9 @@ def test_a_lease_that_another_took_meanwhile_is_lost(tools, redis_url):
         assert witness.get("celeryc-lease-t1") == b"w2"
 
 
-def test_a_lease_waits_for_a_redis_that_is_away(tools, own_redis):
+def test_a_lease_waits_for_a_redis_that_is_away(results_tool, own_redis):
     server = own_redis()
-    tool = tools(server.url)
+    tool = results_tool(server.url)
     server.stop()
     tool.send("lease", id="t1", holder="w1")
     server.start()
