@@ -7,9 +7,9 @@
 #include "common/setting.h"
 
 #include <ctype.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define CONCURRENCY_MOST 512
@@ -101,7 +101,10 @@ static struct setting *build_table(struct worker_options *o, const struct celery
          "The node's name, \"w1@%h\"; expands %h (host), %n (name) and %d (domain). Default: celery@%h.",
          false},
         {"concurrency", 'c', ENVIRONMENT("CONCURRENCY"), SETTING_TEXT, &o->concurrency_text, "0", 0, 0, "N",
-         "Child processes, 1 to 512; 0 or auto: as many as there are CPUs.", false},
+         "Child processes, 1 to 512; 0: as many as there are CPUs; auto: no more of them than the "
+         "container's "
+         "CPU quota allows.",
+         false},
         {"queues", 'Q', ENVIRONMENT("QUEUES"), SETTING_TEXT, &o->queues_text, NULL, 0, 0, "NAMES",
          "Queues to consume from, separated by commas. Default: the default queue.", false},
         {"exclude-queues", 'X', ENVIRONMENT("EXCLUDE_QUEUES"), SETTING_TEXT, &o->exclude_text, NULL, 0, 0,
@@ -218,16 +221,16 @@ static bool parse_concurrency(struct worker_options *options, struct error *erro
     const char *text = options->concurrency_text;
     char *end;
     long number = strtol(text, &end, 10);
-    if (strcmp(text, "auto") == 0)
+    if (strcasecmp(text, "auto") == 0)
         number = 0;
     else if (end == text || *end != '\0' || number < 0 || number > CONCURRENCY_MOST)
         return error_set(error, ERROR_INVALID,
                          "--concurrency: \"%s\" is not a whole number from 0 to %d or auto", text,
                          CONCURRENCY_MOST);
     if (number == 0) {
-        cpu_set_t cpus;
-        number =
-            sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : sysconf(_SC_NPROCESSORS_ONLN);
+        options->cpus = cpu_budget();
+        options->concurrency_is_auto = strcasecmp(text, "auto") == 0;
+        number = options->concurrency_is_auto ? options->cpus.count : options->cpus.available;
     }
     if (strcmp(options->pool, "solo") == 0)
         number = 1;

@@ -7,6 +7,7 @@
 #define CELERYC_WORKER_OPTIONS_H
 
 #include "celeryc/include/celeryc/worker.h"
+#include "celeryc/worker/cpu_budget.h"
 #include "common/log.h"
 
 #include <stdio.h>
@@ -37,7 +38,9 @@ struct worker_options {
         *statedb_text;
     const char *concurrency_text, *pool, *optimization, *application, *default_queue, *queue_type,
         *autoscale_text;
-    long concurrency; /* children; 1 to 512 */
+    long concurrency;         /* children; 1 to 512 */
+    bool concurrency_is_auto; /* it follows from `cpus` */
+    struct cpu_budget cpus;
     long prefetch_multiplier, eta_task_limit, max_tasks_per_child,
         max_memory_per_child /* KiB, as in Celery */;
     long queue_priorities, broker_heartbeat;

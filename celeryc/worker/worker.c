@@ -330,6 +330,17 @@ static int complain(const struct celery_worker_program *program, const struct er
     return code;
 }
 
+/* Which number of children "auto" has become, and why; in Celery's words (worker/worker.py). */
+static void say_concurrency(const struct worker_options *options)
+{
+    char quota[64] = "no cgroup cpu quota found";
+    if (options->cpus.quota > 0)
+        (void)snprintf(quota, sizeof quota, "cgroup cpu quota=%.2f", options->cpus.quota);
+    if (options->concurrency_is_auto)
+        log_info("worker_concurrency='auto' resolved to %ld (pool=%s, %s, available cpus=%ld).",
+                 options->concurrency, options->pool, quota, options->cpus.available);
+}
+
 static int run(struct worker *worker, char **argv)
 {
     struct error error = {0};
@@ -356,6 +367,7 @@ static int run(struct worker *worker, char **argv)
         return complain(program, &error, 1);
     if (!options->quiet)
         banner_print(options, program, stdout);
+    say_concurrency(options);
     if (start(worker, &error)) {
         ev_run(worker->loop, 0);
     } else {
