@@ -1,10 +1,13 @@
-"""A pytest plugin for Celery's integration suite: the worker runs in a process of its own, whoever's it is.
+"""A pytest plugin for Celery's integration suite: workers run in processes of their own, whoever's they are.
 
 The suite's conftest takes the fixture `celery_session_worker`, which would start a worker in a thread of the
 test process, from celery.contrib.pytest when it is imported; this module, imported earlier by `-p`, puts another
-in its place, which registers the tasks with the client as the original does and waits for the worker."""
+in its place, which registers the tasks with the client as the original does and waits for the worker. The C
+worker also stands in for those that the tests themselves start with `celery ... worker`."""
 
 import os
+import subprocess
+import sys
 import time
 
 import celery.contrib.pytest
@@ -14,6 +17,8 @@ import pytest
 from tests.conformance import suite
 
 NODE = os.environ["CONFORMANCE_NODE"]
+PROGRAM = os.environ["CONFORMANCE_PROGRAM"]  # the C worker; empty: the genuine one
+CELERY = (["celery"], [sys.executable, "-m", "celery"])
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +38,18 @@ def celery_session_worker(celery_session_app, celery_includes, celery_class_task
 celery.contrib.pytest.celery_session_worker = celery_session_worker
 # The name that the suite expects of a worker in its own process.
 celery.utils.nodenames.anon_nodename = lambda *args, **kwargs: NODE
+
+
+@pytest.fixture(autouse=PROGRAM != "")
+def c_worker_for_celery(monkeypatch):
+    def start(command, *args, **kwargs):
+        for celery in CELERY:
+            if command[:len(celery)] == celery:
+                command = [PROGRAM, *command[len(celery):]]
+        return popen(command, *args, **kwargs)
+
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", start)
 
 
 def pytest_collection_modifyitems(config, items):

@@ -1,8 +1,9 @@
 """usage: tests/conformance/run [OPTION]... [FILE or test id of the suite]...   (--help: the options)
 
-Runs Celery's own integration suite (t/integration of its source distribution) against the C worker
-integration-worker, or with --reference (REFERENCE=1 in the environment) against the genuine Python worker, in
-two lanes beside each other, each with a RabbitMQ, a Redis and a worker of its own. No test is tried twice.
+Runs Celery's own integration suite (t/integration of its source distribution) against a worker in C, or with
+--reference (REFERENCE=1 in the environment) against the genuine Python worker, in two lanes beside each other,
+each with a RabbitMQ, a Redis and a worker of its own. No test is tried twice. celeryc is installed into a
+folder, and the worker compiled there from tests/celery/integration_*.c with what pkg-config says and no more.
 
 expected.tsv has what each test gives against the genuine worker in another process; left-out.tsv the tests
 that cannot pass there, with the reason. The last lines are per file: passed, failed, not applicable. Exits 0
@@ -12,6 +13,7 @@ import argparse
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -20,11 +22,13 @@ import xml.etree.ElementTree
 
 from dev.servers import Process, RabbitMQ, Redis
 from tests.conformance import suite
+from tests.harness.installation import Installation
 
 ROOT = suite.ROOT
 LOGS = ROOT / ".state" / "conformance"
 # The tests of test_redis_backend count the channels in Redis, so that file goes first.
-LANES = [["test_canvas"], ["test_redis_backend", "test_inspect", "test_group_chains", "test_tasks"]]
+LANES = [["test_canvas"],
+         ["test_redis_backend", "test_inspect", "test_group_chains", "test_tasks", "test_worker"]]
 GOOD = ("passed", "xpassed")
 WORDS = {"PASSED": "passed", "FAILED": "failed", "ERROR": "failed", "SKIPPED": "skipped", "XPASS": "xpassed",
          "XFAIL": "xfailed"}
@@ -34,8 +38,8 @@ LINE = re.compile(rf"(t/\S+?::.+?) ({'|'.join(WORDS)})\b")
 class Lane:
     """Servers, a worker and one pytest process over some files of the suite."""
 
-    def __init__(self, name, targets, options):
-        self.name, self.targets, self.options = name, targets, options
+    def __init__(self, name, targets, options, program):
+        self.name, self.targets, self.options, self.program = name, targets, options, program
         self.folder = LOGS / options.name / name
         self.outcomes, self.reasons, self.problems = {}, {}, []
 
@@ -45,7 +49,9 @@ class Lane:
         return {**kept, "TEST_BROKER": self.rabbitmq.url.replace("amqp://", "pyamqp://"),
                 "TEST_BACKEND": self.backend, "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(self.redis.port),
                 "CONFORMANCE_NODE": f"{self.name}@conformance",
-                "PYTHONPATH": f"{ROOT}{os.pathsep}{self.options.source}"}
+                "CONFORMANCE_PROGRAM": str(self.program or ""),
+                "PYTHONPATH": f"{ROOT}{os.pathsep}{self.options.source}",
+                "PATH": f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
     @property
     def backend(self):
@@ -57,8 +63,7 @@ class Lane:
         if self.options.reference:
             command = [sys.executable, "-m", "celery", "-A", "tests.conformance.reference", "worker", *node]
         else:
-            program = pathlib.Path(self.options.build) / "tests" / "celery" / "integration-worker"
-            command = [program, "--result-extended", *node]
+            command = [self.program, "--result-extended", *node]
         # Not in the tests' own environment, where it would go before what a test configures.
         environment = {**self.environment(), "CELERY_BROKER_URL": self.rabbitmq.url,
                        "CELERY_RESULT_BACKEND": self.backend}
@@ -157,6 +162,8 @@ def report(lanes, options):
         print(f"PROBLEM: {problem}")
     for name in suite.FILES:
         mine = {test: outcome for test, outcome in outcomes.items() if f"/{name}.py" in test}
+        if options.targets and not mine:
+            continue
         passed = sum(outcome in GOOD for outcome in mine.values())
         failed = sum(outcome == "failed" for outcome in mine.values())
         others = len(mine) - passed - failed
@@ -164,6 +171,16 @@ def report(lanes, options):
         print(f"{name:20} {passed:4} passed {failed:4} failed {others:4} not applicable")
     print(f"{differences} different from the expected outcomes, {len(problems)} problems")
     return 1 if differences or problems else 0
+
+
+def built_worker(options):
+    """The C worker, made as anybody would who has celeryc's package and not its sources."""
+    folder = LOGS / options.name / "worker"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "own").mkdir(parents=True)
+    sources = (ROOT / "tests" / "celery").glob("integration_*.[ch]")
+    installed = Installation(folder / "installed", options.build)
+    return installed.compile_copies(sources, folder / "own" / "integration-worker")
 
 
 def targets_of(options):
@@ -189,7 +206,9 @@ def main():
     options = parser.parse_args()
     options.name = options.name or f"{'reference' if options.reference else 'c'}-{options.backend}"
     options.source = suite.unpacked()
-    lanes = [Lane(f"lane{number}", targets, options) for number, targets in enumerate(targets_of(options))]
+    program = None if options.reference else built_worker(options)
+    lanes = [Lane(f"lane{number}", targets, options, program)
+             for number, targets in enumerate(targets_of(options))]
     threads = [threading.Thread(target=lane.run) for lane in lanes]
     for thread in threads:
         thread.start()

@@ -10,7 +10,8 @@ import tarfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = pathlib.Path(__file__).resolve().parent
 VERSION = "5.7.0"
-FILES = ["test_canvas", "test_tasks", "test_inspect", "test_group_chains", "test_redis_backend"]
+FILES = ["test_canvas", "test_tasks", "test_inspect", "test_group_chains", "test_redis_backend",
+         "test_worker"]
 
 
 def download(folder):
