@@ -1,7 +1,6 @@
 #include "celeryc/client/client_state.h"
 
 #include "celeryc/client/control_exchange.h"
-#include "celeryc/message/json_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,30 +137,6 @@ bool client_declare_queue(struct celery_client *client, const char *queue, json_
     }
     pthread_mutex_unlock(&client->mutex);
     return good || error_set(error, ERROR_MEMORY, "no memory for the queue %.128s", queue);
-}
-
-bool client_make_message(const char *exchange, const char *routing_key, json_t *headers, json_t *body,
-                         int delivery_mode, struct wire_message *wire, struct error *error)
-{
-    wire_message_init(wire);
-    wire->headers = headers;
-    wire->exchange = strdup(exchange);
-    wire->routing_key = strdup(routing_key);
-    wire->content_type = strdup("application/json");
-    wire->content_encoding = strdup("utf-8");
-    wire->delivery_mode = delivery_mode;
-    wire->priority = 0;
-    bool good = headers != NULL && body != NULL && wire->exchange != NULL && wire->routing_key != NULL &&
-                wire->content_type != NULL && wire->content_encoding != NULL;
-    if (good)
-        wire->body = json_text_dump(body, &wire->body_size, error);
-    else
-        error_set(error, ERROR_INVALID, "no memory, or text that is not UTF-8, in a message to %s", exchange);
-    json_decref(body);
-    if (good && wire->body != NULL)
-        return true;
-    wire_message_clear(wire);
-    return false;
 }
 
 bool celery_client_broker_ready(struct celery_client *client, struct error *error)

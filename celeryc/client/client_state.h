@@ -31,10 +31,6 @@ struct celery_client {
 bool client_declare_queue(struct celery_client *client, const char *queue, json_t *arguments,
                           struct error *error);
 
-/* A message of JSON to an exchange, transient or persistent; `headers` and `body` are taken. */
-bool client_make_message(const char *exchange, const char *routing_key, json_t *headers, json_t *body,
-                         int delivery_mode, struct wire_message *wire, struct error *error);
-
 /* What a task-sent event says beside the message's own headers. */
 struct sent_task {
     const char *queue; /* or NULL */

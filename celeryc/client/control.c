@@ -2,6 +2,7 @@
 
 #include "celeryc/amqp/consumer.h"
 #include "celeryc/client/control_exchange.h"
+#include "celeryc/message/json_message.h"
 #include "common/clock.h"
 
 #include <math.h>
@@ -9,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CONTROL_EXCHANGE "celery.pidbox"
-#define REPLY_EXCHANGE "reply.celery.pidbox"
 #define CONNECT_TIMEOUT 30.0 /* seconds for the reply queue to be there */
 
 /* A call that waits for replies: its mailbox and what came into it. */
@@ -25,37 +24,27 @@ struct inspection {
 void control_declare(struct celery_client *client)
 {
     struct queue_spec requests = {.exchange = CONTROL_EXCHANGE, .exchange_type = "fanout"};
-    struct queue_spec replies = {.exchange = REPLY_EXCHANGE, .exchange_type = "direct"};
+    struct queue_spec replies = {.exchange = CONTROL_REPLY_EXCHANGE, .exchange_type = "direct"};
     publisher_declare(client->publisher, &requests);
     publisher_declare(client->publisher, &replies);
 }
 
-static json_t *borrowed(json_t *value, json_t *absent)
-{
-    if (value == NULL)
-        return absent;
-    json_decref(absent);
-    return json_incref(value);
-}
-
-/* kombu/pidbox.py Mailbox._publish. `inspection` NULL: no replies are wanted. */
+/* `inspection` NULL: no replies are wanted. */
 static bool publish_request(struct celery_client *client, const char *command, json_t *arguments,
                             json_t *destination, const struct inspection *inspection, double expires,
                             double timeout, struct error *error)
 {
-    json_t *body = json_pack("{s:s, s:o, s:o, s:n, s:n}", "method", command, "arguments",
-                             borrowed(arguments, json_object()), "destination",
-                             borrowed(destination, json_null()), "pattern", "matcher");
+    struct control_call_message call = {.method = command,
+                                        .arguments = arguments,
+                                        .destination = destination,
+                                        .clock = (int64_t)lamport_forward(&client->clock),
+                                        .expires = clock_wall() + expires};
     if (inspection != NULL) {
-        json_object_set_new(body, "ticket", json_string(inspection->ticket));
-        json_object_set_new(
-            body, "reply_to",
-            json_pack("{s:s, s:s}", "exchange", REPLY_EXCHANGE, "routing_key", inspection->oid));
+        call.ticket = inspection->ticket;
+        call.reply_to = inspection->oid;
     }
-    json_t *headers = json_pack("{s:I, s:f}", "clock", (json_int_t)lamport_forward(&client->clock), "expires",
-                                clock_wall() + expires);
     struct wire_message wire;
-    if (!client_make_message(CONTROL_EXCHANGE, "", headers, body, 2, &wire, error))
+    if (!control_message_make(&call, &wire, error))
         return false;
     struct error why = {.code = ERROR_NONE};
     bool good = publisher_publish(client->publisher, &wire, timeout, &why);
@@ -151,10 +140,10 @@ static bool open_mailbox(struct celery_client *client, struct inspection *inspec
     if (inspection->consumer == NULL)
         return false;
     char name[UUID_SIZE + 32];
-    snprintf(name, sizeof name, "%s." REPLY_EXCHANGE, inspection->oid);
+    snprintf(name, sizeof name, "%s." CONTROL_REPLY_EXCHANGE, inspection->oid);
     json_t *arguments = json_pack("{s:i, s:i}", "x-expires", 10000, "x-message-ttl", 300000);
     struct queue_spec spec = {.name = name,
-                              .exchange = REPLY_EXCHANGE,
+                              .exchange = CONTROL_REPLY_EXCHANGE,
                               .exchange_type = "direct",
                               .routing_key = inspection->oid,
                               .exclusive = true,

@@ -1,5 +1,6 @@
 #include "celeryc/client/client_state.h"
 
+#include "celeryc/message/json_message.h"
 #include "common/clock.h"
 
 #include <time.h>
@@ -48,8 +49,8 @@ static json_t *event_body(struct celery_client *client, const json_t *headers, c
 bool sent_event_make(struct celery_client *client, const struct wire_message *task,
                      const struct sent_task *sent, struct wire_message *event, struct error *error)
 {
-    return client_make_message("celeryev", "task.sent", json_pack("{s:s}", "hostname", client->origin),
-                               event_body(client, task->headers, sent), 1, event, error);
+    return json_message_make("celeryev", "task.sent", json_pack("{s:s}", "hostname", client->origin),
+                             event_body(client, task->headers, sent), 1, event, error);
 }
 
 void sent_event_publish(struct celery_client *client, struct wire_message *event)

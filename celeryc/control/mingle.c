@@ -1,6 +1,6 @@
 #include "celeryc/control/mingle.h"
 
-#include "celeryc/message/json_text.h"
+#include "celeryc/message/json_message.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/uuid.h"
@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONTROL_EXCHANGE "celery.pidbox"
-#define REPLY_EXCHANGE "reply.celery.pidbox"
 #define REPLY_EXPIRES 10000 /* milliseconds, as Celery's */
 #define REPLY_MESSAGE_TTL 300000
 #define REVOKED_MOST 50000 /* ids that one neighbour may tell (celery/worker/state.py REVOKES_MAX) */
@@ -20,7 +18,7 @@ struct mingle {
     bool under_way, asked, over;
     double deadline; /* of `over`, clock_monotonic() */
     ev_timer timer;
-    char queue[UUID_SIZE + sizeof REPLY_EXCHANGE + 1]; /* of replies */
+    char queue[UUID_SIZE + sizeof CONTROL_REPLY_EXCHANGE + 1]; /* of replies */
     char oid[UUID_SIZE], ticket[UUID_SIZE];
     size_t nodes; /* that have replied */
 };
@@ -69,26 +67,20 @@ static void wait_for(struct mingle *mingle, double seconds)
 
 /* ---- asking ---- */
 
-static bool fill_request(struct mingle *mingle, struct wire_message *message, struct error *error)
+static bool make_request(struct mingle *mingle, struct wire_message *message, struct error *error)
 {
     const struct control_worker *worker = mingle->options.worker;
-    json_t *body = json_pack(
-        "{s:s, s:{s:s, s:o}, s:n, s:n, s:n, s:s, s:{s:s, s:s}}", "method", "hello", "arguments", "from_node",
-        worker->hostname, "revoked", worker->revoked(worker->context), "destination", "pattern", "matcher",
-        "ticket", mingle->ticket, "reply_to", "exchange", REPLY_EXCHANGE, "routing_key", mingle->oid);
-    message->exchange = strdup(CONTROL_EXCHANGE);
-    message->routing_key = strdup("");
-    message->content_type = strdup("application/json");
-    message->content_encoding = strdup("utf-8");
-    message->headers = json_pack("{s:I, s:f}", "clock", (json_int_t)lamport_forward(worker->clock), "expires",
-                                 clock_wall() + MINGLE_WAIT);
-    message->delivery_mode = 1;
-    message->priority = 0;
-    message->body = body != NULL ? json_text_dump(body, &message->body_size, error) : NULL;
-    json_decref(body);
-    bool whole = message->exchange != NULL && message->routing_key != NULL && message->content_type != NULL &&
-                 message->content_encoding != NULL && message->headers != NULL && message->body != NULL;
-    return whole || error_set(error, ERROR_MEMORY, "out of memory");
+    json_t *arguments =
+        json_pack("{s:s, s:o}", "from_node", worker->hostname, "revoked", worker->revoked(worker->context));
+    struct control_call_message call = {.method = "hello",
+                                        .arguments = arguments,
+                                        .ticket = mingle->ticket,
+                                        .reply_to = mingle->oid,
+                                        .clock = (int64_t)lamport_forward(worker->clock),
+                                        .expires = clock_wall() + MINGLE_WAIT};
+    bool made = control_message_make(&call, message, error);
+    json_decref(arguments);
+    return made;
 }
 
 /* The queue for replies is there. */
@@ -99,8 +91,7 @@ static void ask(void *context)
     struct error error = {.code = ERROR_NONE};
     log_info("mingle: searching for neighbors");
     uuid_make(mingle->ticket);
-    wire_message_init(&message);
-    if (!fill_request(mingle, &message, &error) ||
+    if (!make_request(mingle, &message, &error) ||
         !publisher_send(mingle->options.publisher, &message, 0, NULL, NULL, &error))
         log_warning("mingle: the others cannot be asked: %s", error.message);
     wire_message_clear(&message);
@@ -173,7 +164,7 @@ struct mingle *mingle_new(const struct mingle_options *options, struct error *er
     const struct queue_spec requests = {.exchange = CONTROL_EXCHANGE, .exchange_type = "fanout"};
     mingle->options = *options;
     uuid_make(mingle->oid);
-    snprintf(mingle->queue, sizeof mingle->queue, "%s." REPLY_EXCHANGE, mingle->oid);
+    snprintf(mingle->queue, sizeof mingle->queue, "%s." CONTROL_REPLY_EXCHANGE, mingle->oid);
     ev_timer_init(&mingle->timer, on_timer, 0, 0);
     mingle->timer.data = mingle;
     publisher_declare(options->publisher, &requests);
@@ -198,7 +189,7 @@ void mingle_begin(struct mingle *mingle)
     json_t *arguments =
         json_pack("{s:i, s:i}", "x-expires", REPLY_EXPIRES, "x-message-ttl", REPLY_MESSAGE_TTL);
     const struct queue_spec replies = {.name = mingle->queue,
-                                       .exchange = REPLY_EXCHANGE,
+                                       .exchange = CONTROL_REPLY_EXCHANGE,
                                        .exchange_type = "direct",
                                        .routing_key = mingle->oid,
                                        .exclusive = true,

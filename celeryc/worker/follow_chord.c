@@ -4,6 +4,7 @@
 #include "celeryc/worker/follow.h"
 
 #include "celeryc/message/exception.h"
+#include "celeryc/message/json_message.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -13,7 +14,8 @@
 #include <string.h>
 #include <time.h>
 
-#define PUBLISH_SECONDS 30 /* how long the claim holds while the body is sent */
+#define PUBLISH_SECONDS 30    /* how long the claim holds while the body is sent */
+#define BROADCAST_SECONDS 1.0 /* how long a broadcast is worth being heard */
 
 /* Nanoseconds between the failures of a part and of its body. Celery's client raises the part's exception
  * only when it finds that stored before it looks for the body's, which it does at two moments close to each
@@ -124,6 +126,26 @@ static json_t *member_errbacks(json_t *group, const char *id)
     return errbacks;
 }
 
+/* Tells all workers to revoke the results of a group, GroupResult.revoke(). They keep what is stored, so the
+ * failures are to be stored before. A child hears of no clock but counts as one that has just begun. */
+static void revoke_group(struct child *child, const struct celery_task *task, json_t *results)
+{
+    struct error error;
+    struct wire_message message;
+    json_t *ids = json_array(), *result;
+    size_t index;
+    json_array_foreach(results, index, result) json_array_append(ids, json_object_get(result, "id"));
+    json_t *arguments = json_pack("{s:o, s:b, s:n}", "task_id", ids, "terminate", 0, "signal");
+    struct control_call_message call = {
+        .method = "revoke", .arguments = arguments, .clock = 1, .expires = clock_wall() + BROADCAST_SECONDS};
+    child_flush(child);
+    bool sent = control_message_make(&call, &message, &error) && child_publish(child, &message, &error);
+    if (!sent && error.code != ERROR_NOT_FOUND) /* that is: no worker has a mailbox */
+        log_write(LOG_WARNING, task->message->id, "the tasks of a chord's body are not revoked: %s",
+                  error.message);
+    json_decref(arguments);
+}
+
 static void fail_group(struct child *child, struct celery_task *task, json_t *group, json_t *exception)
 {
     struct canvas canvas;
@@ -141,8 +163,10 @@ static void fail_group(struct child *child, struct celery_task *task, json_t *gr
         json_decref(errbacks);
         json_decref(request);
     }
-    if (frozen != NULL)
+    if (frozen != NULL) {
         store_failure(child, task, result_id(frozen), exception);
+        revoke_group(child, task, json_object_get(frozen, "results"));
+    }
     json_decref(frozen);
     canvas_clear(&canvas);
 }

@@ -4,8 +4,8 @@
 Random canvases: nested chains, groups and chords with callbacks, errbacks, failures, retries, replacements,
 made of a seed. A Python client sends each, with the same ids, to a genuine worker
 (tests/celery/canvas_tasks.py) and to the C worker (tests/celery/canvas_worker.c), and what they leave is
-compared: every run of every task with its arguments and relations, and every state in Redis. Dates,
-tracebacks, names of workers and ids that workers make are not compared.
+compared: every run of every task with its arguments and relations, every state in Redis, and every revocation
+that the worker broadcasts. Dates, tracebacks, names of workers and ids that workers make are not compared.
 
 Some canvases end in more than one way with the genuine worker alone: where a chord's header has a group in it
 and two or more of its own tasks fail, that worker names the one that comes first in a Python set, whose order
@@ -34,6 +34,7 @@ from unittest import mock
 import celery.app.base
 import celery.app.task
 import celery.canvas
+import kombu
 import redis
 from celery import chain, chord, group
 
@@ -207,6 +208,15 @@ class Side:
         # One child and one message at a time: tasks end in the order in which they were sent, on both sides.
         options = ["--concurrency", "1", "--prefetch-multiplier", "1", "--without-mingle", "--without-gossip"]
         self.worker = start(folder, broker_url, backend_url, options, {"CANVAS_RUNS": str(self.runs)})
+        self.connection = self.app.connection_for_read()
+        self.control = kombu.Queue(exclusive=True, exchange=self.app.control.mailbox.exchange)(self.connection)
+        self.control.declare()  # remote control is a fanout: this queue hears it too
+
+    def revocations(self):
+        """The bodies of those that were broadcast since the last call."""
+        while (message := self.control.get(no_ack=True)) is not None:
+            if message.payload["method"] == "revoke":
+                yield message.payload
 
     def send(self, canvases):
         """Sends {number: canvas} while the worker is held, then lets it go on: {number: ids or error}."""
@@ -264,6 +274,8 @@ class Side:
 
         for line in self.runs.read_text().splitlines():
             add("run", json.loads(line))
+        for request in self.revocations():
+            add("revoke", request)
         for key in self.results.scan_iter(count=1000):
             name = key.decode()
             if name.endswith(".c"):  # who claimed the end of a chord that failed; gone in some seconds
@@ -278,6 +290,7 @@ class Side:
         return left
 
     def close(self):
+        self.connection.release()
         self.app.close()
         self.results.close()
 
