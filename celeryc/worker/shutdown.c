@@ -2,9 +2,10 @@
  *
  * - TERM: warm. Consumes no more, gives back what has not begun, finishes what runs, tells everybody, exit 0.
  *   Again: ignored. With REMAP_SIGTERM=SIGQUIT in the environment it is QUIT.
- * - INT: the first as TERM, the second as QUIT.
- * - QUIT: cold. Running tasks are ended (after --soft-shutdown-timeout); late-acknowledged ones go back to
- *   their queues; exit 1. Again: without the soft timeout.
+ * - INT: the first as TERM but for the exit code, 1 (so in Celery); the second as QUIT.
+ * - QUIT: cold. Running tasks are ended (after --soft-shutdown-timeout, which with
+ *   --enable-soft-shutdown-on-idle passes though nothing runs); late-acknowledged ones go back to their
+ * queues; exit 1. Again: without the soft timeout.
  * - HUP: warm, then the program is executed anew, from the path it was started by; at a terminal it is TERM.
  * - USR1: says in the log what the worker is at.
  *
@@ -54,7 +55,8 @@ static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
     (void)events;
     struct worker *worker = timer->data;
     if (worker->phase == PHASE_COLD && !worker->children_shot) {
-        log_warning("Tasks still run after the soft shutdown's time; they are ended");
+        log_warning("The soft shutdown's time is over: %zu tasks still run and are ended",
+                    count_of(worker, REQUEST_RUNNING));
         shoot_children(worker);
         return;
     }
@@ -98,15 +100,23 @@ void shutdown_cold(struct worker *worker, const char *why)
     worker->exit_code = 1;
     if (taking)
         stop_taking(worker);
-    if (worker->options.soft_shutdown_timeout > 0 && count_of(worker, REQUEST_RUNNING) > 0)
+    if (worker->options.soft_shutdown_timeout > 0 &&
+        (count_of(worker, REQUEST_RUNNING) > 0 || worker->options.soft_shutdown_on_idle))
         set_deadline(worker, worker->options.soft_shutdown_timeout);
     else
         shoot_children(worker);
 }
 
+/* Whether a soft shutdown waits for its time, not for tasks. */
+static bool waits_idle(const struct worker *worker)
+{
+    return worker->phase == PHASE_COLD && !worker->children_shot && worker->options.soft_shutdown_on_idle &&
+           worker->options.soft_shutdown_timeout > 0;
+}
+
 void shutdown_advance(struct worker *worker)
 {
-    if (worker->phase == PHASE_RUNNING || worker->phase == PHASE_OVER)
+    if (worker->phase == PHASE_RUNNING || worker->phase == PHASE_OVER || waits_idle(worker))
         return;
     if (worker->phase != PHASE_LAST) {
         if (count_of(worker, REQUEST_RUNNING) + count_of(worker, REQUEST_HANDED) > 0)
@@ -155,10 +165,12 @@ static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events)
             shutdown_warm(worker, "SIGTERM");
         break;
     case SIGINT:
-        if (worker->phase == PHASE_RUNNING)
+        if (worker->phase == PHASE_RUNNING) {
+            worker->exit_code = 1;
             shutdown_warm(worker, "SIGINT; once more ends running tasks");
-        else
+        } else {
             shutdown_cold(worker, "SIGINT");
+        }
         break;
     case SIGQUIT:
         shutdown_cold(worker, "SIGQUIT");
