@@ -309,6 +309,7 @@ static void settle_lost_child(struct worker *worker, struct request *request, in
     log_write(LOG_ERROR, request->id, "Task %s[%s]: its process %ld exited: %s", name_of(request),
               request->id, (long)request->pid, how);
     if (runs_again(worker, request))
+        events_task_cancelled(worker->events, request->id);
         return;
     int size = snprintf(sentence, sizeof sentence, "Worker exited prematurely: %s Job: %llu.", how,
                         (unsigned long long)worker->total);
