@@ -18,7 +18,8 @@ struct consumer *consumer_new(const struct consumer_options *options, struct err
         return NULL;
     }
     consumer->message_limit = options->message_limit != 0 ? options->message_limit : (size_t)128 << 20;
-    consumer->prefetch = options->prefetch > 65535 ? 65535 : options->prefetch;
+    consumer->prefetch =
+        options->prefetch > CONSUMER_PREFETCH_MOST ? CONSUMER_PREFETCH_MOST : options->prefetch;
     consumer->prefetch_global = options->prefetch_global;
     wire_message_init(&consumer->assembly.message);
     if (!connection_init(&consumer->connection, &options->broker, error)) {
@@ -172,10 +173,14 @@ void consumer_cancel(struct consumer *consumer, const char *queue)
     give_order(consumer, (struct order){.kind = ORDER_CANCEL, .queue = copy}, copy != NULL);
 }
 
-void consumer_set_prefetch(struct consumer *consumer, unsigned prefetch)
+void consumer_set_prefetch(struct consumer *consumer, unsigned prefetch, unsigned waiting)
 {
-    give_order(consumer,
-               (struct order){.kind = ORDER_PREFETCH, .prefetch = prefetch > 65535 ? 65535 : prefetch}, true);
+    give_order(
+        consumer,
+        (struct order){.kind = ORDER_PREFETCH,
+                       .prefetch = prefetch > CONSUMER_PREFETCH_MOST ? CONSUMER_PREFETCH_MOST : prefetch,
+                       .waiting = waiting},
+        true);
 }
 
 /* ---- settling ---- */

@@ -45,7 +45,7 @@ struct consumer_event { /* all pointers are owned */
 
 struct consumer_options {
     struct broker_options broker;
-    unsigned prefetch; /* count, 0 unlimited, 65535 at most */
+    unsigned prefetch; /* count, 0 unlimited, 65535 at most; see consumer_set_prefetch() */
     /* basic.qos global=true, as Celery on RabbitMQ 3.x. False on 4.0 and later, and as soon as a quorum queue
      * is consumed from, since RabbitMQ allows neither. */
     bool prefetch_global;
@@ -72,8 +72,12 @@ void consumer_event_free(struct consumer_event *event);
 void consumer_add(struct consumer *consumer, const struct queue_spec *spec);
 /* Stops consuming; held deliveries can still be settled. */
 void consumer_cancel(struct consumer *consumer, const char *queue);
-/* With global prefetch it counts at once, else for queues that are added later. */
-void consumer_set_prefetch(struct consumer *consumer, unsigned prefetch);
+/* How many deliveries may be unsettled at once, and how many of those that are shall not count, since they
+ * merely wait for their time. With global prefetch the sum is told to the broker. Where it counts by
+ * consumer, the count of one that runs cannot be changed, and what waits keeps it from getting more: then the
+ * queue is consumed from anew under another tag (ten times a second at most). What was delivered stays valid;
+ * until it is settled up to twice as many may be held as were asked for. */
+void consumer_set_prefetch(struct consumer *consumer, unsigned prefetch, unsigned waiting);
 
 /* ---- settling ---- */
 

@@ -11,6 +11,15 @@
 
 /* ---- settling ---- */
 
+void consumer_settle(struct consumer *consumer, uint64_t tag, enum settlement how)
+{
+    const struct settlement_entry *entry = settlement_find(&consumer->book, tag);
+    for (struct subscription *each = consumer->subscriptions; entry != NULL && each != NULL;
+         each = each->next)
+        each->unsettled -= each->number == entry->consumer && each->unsettled > 0;
+    settlement_settle(&consumer->book, tag, how);
+}
+
 bool consumer_write_settlings(struct consumer *consumer)
 {
     struct settlement_frame frame;
@@ -40,9 +49,9 @@ bool consumer_write_settlings(struct consumer *consumer)
 
 /* ---- reading ---- */
 
-static const struct subscription *subscription_of(const struct consumer *consumer, amqp_bytes_t tag)
+static struct subscription *subscription_of(const struct consumer *consumer, amqp_bytes_t tag)
 {
-    for (const struct subscription *each = consumer->subscriptions; each != NULL; each = each->next)
+    for (struct subscription *each = consumer->subscriptions; each != NULL; each = each->next)
         if (strlen(each->tag) == tag.len && memcmp(each->tag, tag.bytes, tag.len) == 0)
             return each;
     return NULL;
@@ -57,8 +66,11 @@ static bool begin_delivery(struct consumer *consumer, const amqp_basic_deliver_t
     event->tag = deliver->delivery_tag;
     event->redelivered = deliver->redelivered;
     event->consumer_tag = strndup(deliver->consumer_tag.bytes, deliver->consumer_tag.len);
-    const struct subscription *subscription = subscription_of(consumer, deliver->consumer_tag);
+    struct subscription *subscription = subscription_of(consumer, deliver->consumer_tag);
     consumer->arriving_no_ack = subscription != NULL && subscription->spec->no_ack;
+    consumer->arriving_consumer = subscription != NULL ? subscription->number : 0;
+    if (subscription != NULL && !consumer->arriving_no_ack)
+        subscription->unsettled++;
     return event->consumer_tag != NULL &&
            content_begin(&consumer->assembly, deliver->exchange, deliver->routing_key);
 }
@@ -69,7 +81,8 @@ static bool finish_delivery(struct consumer *consumer)
     struct consumer_event *event = consumer->arriving;
     const struct error *refusal = &consumer->assembly.refusal;
     consumer->arriving = NULL;
-    if (!consumer->arriving_no_ack && !settlement_deliver(&consumer->book, event->tag)) {
+    if (!consumer->arriving_no_ack &&
+        !settlement_deliver(&consumer->book, event->tag, consumer->arriving_consumer)) {
         consumer_event_free(event);
         return false;
     }
@@ -82,7 +95,7 @@ static bool finish_delivery(struct consumer *consumer)
     bool requeue = refusal->code == ERROR_MEMORY;
     log_error("message from consumer %s %s: %s", event->consumer_tag, requeue ? "given back" : "rejected",
               refusal->message);
-    settlement_settle(&consumer->book, event->tag, requeue ? SETTLEMENT_REQUEUE : SETTLEMENT_REJECT);
+    consumer_settle(consumer, event->tag, requeue ? SETTLEMENT_REQUEUE : SETTLEMENT_REJECT);
     consumer_event_free(event);
     return true;
 }

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RENEWAL_PAUSE 0.1 /* seconds between two times that queues are consumed from anew */
+
 /* ---- subscriptions ---- */
 
 static void refuse(struct consumer *consumer, struct subscription *subscription, const struct error *reason)
@@ -47,11 +49,14 @@ static enum connection_reply consume(struct consumer *consumer, struct subscript
     const struct queue_spec *spec = subscription->spec;
     amqp_connection_state_t state = consumer->connection.state;
     char what[320];
+    subscription->number = ++consumer->tags_made;
+    subscription->count = consumer->prefetch;
+    subscription->unsettled = 0;
     if (spec->consumer_tag != NULL)
         snprintf(subscription->tag, sizeof subscription->tag, "%s", spec->consumer_tag);
     else
         snprintf(subscription->tag, sizeof subscription->tag, "c%u.%u", consumer->epoch,
-                 ++consumer->tags_made);
+                 subscription->number);
     amqp_basic_consume(state, consumer->channel, amqp_cstring_bytes(spec->name),
                        amqp_cstring_bytes(subscription->tag), 0, spec->no_ack, 0, amqp_empty_table);
     snprintf(what, sizeof what, "consuming from queue '%s'", spec->name);
@@ -102,6 +107,68 @@ bool consumer_subscribe_due(struct consumer *consumer)
         if (owned_thread_is_stopping(&consumer->thread))
             return true;
         if (consumer_is_wanted(each) && clock_monotonic() >= each->retry_at && !subscribe(consumer, each))
+            return false;
+    }
+    return true;
+}
+
+/* ---- consuming anew ---- */
+
+/* What needs no settling has no count; a tag that the owner chose stays. */
+static bool is_renewable(const struct subscription *subscription)
+{
+    return subscription->active && !subscription->cancelled && !subscription->spec->no_ack &&
+           subscription->spec->consumer_tag == NULL;
+}
+
+/* What waits and was delivered to a consumer that is cancelled by now is beside the count of the present one,
+ * until it is settled. So there is need only when more waits than that, and a consumer is full. */
+bool consumer_wants_renewal(const struct consumer *consumer)
+{
+    size_t present = 0, held = settlement_held(&consumer->book);
+    bool changed = false, full = false;
+    if (consumer->channel == 0 || consumer_counts_globally(consumer))
+        return false;
+    for (const struct subscription *each = consumer->subscriptions; each != NULL; each = each->next) {
+        if (!is_renewable(each))
+            continue;
+        present += each->unsettled;
+        changed = changed || each->count != consumer->prefetch;
+        full = full || (each->count > 0 && each->unsettled >= each->count);
+    }
+    return changed || (full && consumer->waiting + present > held);
+}
+
+/* Consumes under another tag, then cancels the old one: what needs a consumer to exist is not gone between.
+ */
+static bool renew(struct consumer *consumer, struct subscription *subscription)
+{
+    char old[sizeof subscription->tag];
+    struct error reason = {0};
+    memcpy(old, subscription->tag, sizeof old);
+    enum connection_reply reply = consume(consumer, subscription, &reason);
+    amqp_basic_cancel_t cancel = {.consumer_tag = amqp_cstring_bytes(old), .nowait = 1};
+    if (reply == CONNECTION_REPLY_OK) {
+        if (amqp_send_method(consumer->connection.state, consumer->channel, AMQP_BASIC_CANCEL_METHOD,
+                             &cancel) == AMQP_STATUS_OK)
+            return true;
+        error_set(&reason, ERROR_UNAVAILABLE, "connection to the broker lost");
+    }
+    if (reply == CONNECTION_REPLY_REFUSED) /* the queue was deleted just now: it is declared again */
+        consumer_lose_channel(consumer, &reason);
+    else
+        consumer_lose_connection(consumer, &reason);
+    return false;
+}
+
+bool consumer_renew_due(struct consumer *consumer)
+{
+    if (!consumer_wants_renewal(consumer) || clock_monotonic() < consumer->renew_at)
+        return true;
+    consumer->renew_at = clock_monotonic() + RENEWAL_PAUSE;
+    for (struct subscription *each = consumer->subscriptions; each != NULL; each = each->next) {
+        bool wanted = is_renewable(each) && (each->unsettled > 0 || each->count != consumer->prefetch);
+        if (wanted && !renew(consumer, each))
             return false;
     }
     return true;
@@ -175,6 +242,7 @@ static void follow_order(struct consumer *consumer, struct order *order)
         break;
     case ORDER_PREFETCH:
         consumer->prefetch = order->prefetch;
+        consumer->waiting = order->waiting;
         if (consumer->channel != 0)
             consumer_send_prefetch(consumer);
         break;
@@ -194,7 +262,7 @@ void consumer_take_orders(struct consumer *consumer)
     for (size_t i = 0; i < consumer->taken.count; i++) {
         const struct settling *settling = &consumer->taken.items[i];
         if (consumer->channel != 0 && settling->epoch == consumer->epoch)
-            settlement_settle(&consumer->book, settling->tag, settling->how);
+            consumer_settle(consumer, settling->tag, settling->how);
     }
     consumer->taken.count = 0;
     while (order != NULL) {

@@ -101,8 +101,10 @@ static void end_epoch(struct consumer *consumer, const char *reason)
     consumer_event_free(consumer->arriving);
     consumer->arriving = NULL;
     consumer_remove_cancelled(consumer, NULL);
-    for (struct subscription *each = consumer->subscriptions; each != NULL; each = each->next)
+    for (struct subscription *each = consumer->subscriptions; each != NULL; each = each->next) {
         each->active = false;
+        each->unsettled = 0;
+    }
     consumer_report(consumer, CONSUMER_LOST, NULL, reason);
 }
 
@@ -129,10 +131,19 @@ void consumer_lose_connection(struct consumer *consumer, const struct error *rea
 
 /* ---- opening ---- */
 
+bool consumer_counts_globally(const struct consumer *consumer)
+{
+    return consumer->prefetch_global && consumer->connection.server_major < 4;
+}
+
 bool consumer_send_prefetch(struct consumer *consumer)
 {
-    bool global = consumer->prefetch_global && consumer->connection.server_major < 4;
-    amqp_basic_qos_t qos = {.prefetch_count = (uint16_t)consumer->prefetch, .global = global};
+    bool global = consumer_counts_globally(consumer);
+    unsigned count = consumer->prefetch;
+    if (global && count > 0)
+        count = consumer->waiting < CONSUMER_PREFETCH_MOST - count ? count + consumer->waiting
+                                                                   : CONSUMER_PREFETCH_MOST;
+    amqp_basic_qos_t qos = {.prefetch_count = (uint16_t)count, .global = global};
     return amqp_send_method(consumer->connection.state, consumer->channel, AMQP_BASIC_QOS_METHOD, &qos) ==
            AMQP_STATUS_OK;
 }
@@ -185,6 +196,8 @@ static double next_timer(const struct consumer *consumer)
          each = each->next)
         if (consumer_is_wanted(each) && (next < 0 || each->retry_at < next))
             next = each->retry_at;
+    if (consumer_wants_renewal(consumer) && (next < 0 || consumer->renew_at < next))
+        next = consumer->renew_at;
     if (next < 0)
         return -1;
     double left = next - clock_monotonic();
@@ -213,7 +226,7 @@ static void work(struct consumer *consumer)
         return;
     if (opened) /* what was asked for while that took its time belongs to this epoch, too */
         consumer_take_orders(consumer);
-    if (!consumer_subscribe_due(consumer))
+    if (!consumer_subscribe_due(consumer) || !consumer_renew_due(consumer))
         return;
     if (opened)
         consumer_report(consumer, CONSUMER_CONNECTED, NULL, NULL);

@@ -32,7 +32,7 @@ static void compact(struct settlement_book *book)
     book->count = kept;
 }
 
-bool settlement_deliver(struct settlement_book *book, uint64_t tag)
+bool settlement_deliver(struct settlement_book *book, uint64_t tag, uint32_t consumer)
 {
     if (book->count == book->capacity) {
         size_t capacity = book->capacity == 0 ? 64 : book->capacity * 2;
@@ -42,11 +42,12 @@ bool settlement_deliver(struct settlement_book *book, uint64_t tag)
         book->entries = grown;
         book->capacity = capacity;
     }
-    book->entries[book->count++] = (struct settlement_entry){tag, SETTLEMENT_NONE};
+    book->entries[book->count++] = (struct settlement_entry){.tag = tag, .consumer = consumer};
     return true;
 }
 
-bool settlement_settle(struct settlement_book *book, uint64_t tag, enum settlement how)
+/* Where it is held; `count` when it is not. */
+static size_t place_of(const struct settlement_book *book, uint64_t tag)
 {
     size_t low = book->first, high = book->count;
     while (low < high) {
@@ -56,11 +57,25 @@ bool settlement_settle(struct settlement_book *book, uint64_t tag, enum settleme
         else
             high = middle;
     }
-    if (low == book->count || book->entries[low].tag != tag || book->entries[low].how != SETTLEMENT_NONE)
+    bool held =
+        low < book->count && book->entries[low].tag == tag && book->entries[low].how == SETTLEMENT_NONE;
+    return held ? low : book->count;
+}
+
+const struct settlement_entry *settlement_find(const struct settlement_book *book, uint64_t tag)
+{
+    size_t place = place_of(book, tag);
+    return place < book->count ? &book->entries[place] : NULL;
+}
+
+bool settlement_settle(struct settlement_book *book, uint64_t tag, enum settlement how)
+{
+    size_t place = place_of(book, tag);
+    if (place == book->count)
         return false;
-    book->entries[low].how = how;
-    if (book->pending == 0 || low < book->lowest_pending)
-        book->lowest_pending = low;
+    book->entries[place].how = how;
+    if (book->pending == 0 || place < book->lowest_pending)
+        book->lowest_pending = place;
     book->pending++;
     return true;
 }

@@ -17,6 +17,7 @@ enum settlement { SETTLEMENT_NONE, SETTLEMENT_ACK, SETTLEMENT_REJECT, SETTLEMENT
 
 struct settlement_entry {
     uint64_t tag;
+    uint32_t consumer;   /* whom it was delivered to: a number of the caller's */
     enum settlement how; /* NONE: held; ACK, REJECT, REQUEUE: to be written; DONE: written */
 };
 
@@ -31,7 +32,9 @@ struct settlement_book {
 void settlement_clear(struct settlement_book *book); /* empty, and memory freed */
 
 /* A delivery that must be settled came. False when memory is out. */
-bool settlement_deliver(struct settlement_book *book, uint64_t tag);
+bool settlement_deliver(struct settlement_book *book, uint64_t tag, uint32_t consumer);
+/* NULL when the tag is not held. Borrowed until the book is changed. */
+const struct settlement_entry *settlement_find(const struct settlement_book *book, uint64_t tag);
 /* False, and nothing happens, when the tag is not held. */
 bool settlement_settle(struct settlement_book *book, uint64_t tag, enum settlement how);
 

@@ -24,28 +24,41 @@ struct broker_options worker_broker(const struct worker *worker, const char *pur
 
 /* ---- prefetch ---- */
 
-/* Multiplier times children (with autoscaling: as many as there may be), and one more for each task that
- * merely waits for its ETA (Celery's increment_eventually). */
-unsigned consume_prefetch(const struct worker *worker)
+/* Multiplier times children (with autoscaling: as many as there may be). */
+static size_t work_prefetch(const struct worker *worker)
 {
     const struct worker_options *options = &worker->options;
     size_t children = options->autoscale_most > 0 ? (size_t)options->autoscale_most
                       : worker->pool              ? (size_t)pool_concurrency(worker->pool)
                                                   : (size_t)options->concurrency;
-    size_t base =
-        options->prefetch_multiplier > 0 ? (size_t)options->prefetch_multiplier * children : PREFETCH_MOST;
-    size_t most = (size_t)options->eta_task_limit;
-    size_t wanted = base + (worker->eta_held < most ? worker->eta_held : most);
-    return wanted > PREFETCH_MOST ? PREFETCH_MOST : (unsigned)wanted;
+    return options->prefetch_multiplier > 0 ? (size_t)options->prefetch_multiplier * children : PREFETCH_MOST;
+}
+
+/* One more for each task that merely waits for its ETA (Celery's increment_eventually). */
+static unsigned waiting_beside(const struct worker *worker)
+{
+    size_t most = (size_t)worker->options.eta_task_limit;
+    return (unsigned)(worker->eta_held < most ? worker->eta_held : most);
+}
+
+static unsigned bounded(size_t prefetch)
+{
+    return prefetch > PREFETCH_MOST ? PREFETCH_MOST : (unsigned)prefetch;
+}
+
+unsigned consume_prefetch(const struct worker *worker)
+{
+    return bounded(work_prefetch(worker) + waiting_beside(worker));
 }
 
 void consume_update_prefetch(struct worker *worker)
 {
-    unsigned wanted = consume_prefetch(worker);
-    if (wanted == worker->prefetch_told || worker->phase != PHASE_RUNNING)
+    unsigned work = bounded(work_prefetch(worker)), waiting = waiting_beside(worker);
+    if ((work == worker->prefetch_told && waiting == worker->waiting_told) || worker->phase != PHASE_RUNNING)
         return;
-    worker->prefetch_told = wanted;
-    consumer_set_prefetch(worker->consumer, wanted);
+    worker->prefetch_told = work;
+    worker->waiting_told = waiting;
+    consumer_set_prefetch(worker->consumer, work, waiting);
 }
 
 /* ---- queues ---- */
@@ -100,7 +113,7 @@ bool consume_start(struct worker *worker, struct error *error)
 {
     const struct worker_options *options = &worker->options;
     bool quorum = strcmp(options->queue_type, "quorum") == 0;
-    worker->prefetch_told = consume_prefetch(worker);
+    worker->prefetch_told = bounded(work_prefetch(worker));
     const struct consumer_options consumer = {
         .broker = worker_broker(worker, worker->purposes[0]),
         .prefetch = worker->prefetch_told,

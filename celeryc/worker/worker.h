@@ -58,8 +58,8 @@ struct worker {
     bool was_ready;             /* "ready" was said */
     struct queue_spec **queues; /* copies of what is consumed from */
     size_t queue_count;
-    unsigned prefetch_told; /* what the consumer was told last */
-    size_t eta_held;        /* requests that wait for their ETA: they do not count against the prefetch */
+    unsigned prefetch_told, waiting_told; /* what the consumer was told last */
+    size_t eta_held; /* requests that wait for their ETA: they do not count against the prefetch */
 
     struct publisher *publisher; /* confirmed: retries */
     struct confirms *confirms;

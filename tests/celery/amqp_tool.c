@@ -269,7 +269,8 @@ static void follow(struct driver *driver, json_t *request)
     else if (strcmp(what, "cancel") == 0)
         consumer_cancel(driver->consumer, spec.name);
     else if (strcmp(what, "prefetch") == 0)
-        consumer_set_prefetch(driver->consumer, (unsigned)number_of(request, "count", 0));
+        consumer_set_prefetch(driver->consumer, (unsigned)number_of(request, "count", 0),
+                              (unsigned)number_of(request, "waiting", 0));
     else if (strcmp(what, "ack") == 0)
         settle(driver, request, true);
     else if (strcmp(what, "reject") == 0)

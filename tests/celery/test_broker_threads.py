@@ -238,6 +238,56 @@ def test_the_prefetch_bounds_what_is_held_and_can_be_raised(tool, broker_url, ch
         one.wait_event("delivery", 12)
 
 
+def one_by_one(channel, name, numbers):
+    """A queue whose consumers have a count each, on every version of the broker."""
+    fill(channel, name, numbers, arguments={"x-queue-type": "quorum"})
+    return {"exchange": "", "arguments": {"x-queue-type": "quorum"}}
+
+
+def test_what_waits_keeps_a_consumer_with_a_count_of_its_own_from_nothing(tool, broker_url, channel):
+    queue = one_by_one(channel, "q", range(9))
+    one = tool(broker_url, prefetch=2)
+    one.add("q", **queue)
+    for held in (2, 4, 6, 8):
+        one.wait_event("delivery", held)
+        one.send("prefetch", count=2, waiting=held)
+    deliveries = one.events("delivery")[:8] + [one.wait_event("delivery", 9)]
+    assert [event["body"] for event in deliveries] == [str(number) for number in range(9)]
+    epoch, tags = deliveries[0]["epoch"], [event["tag"] for event in deliveries]
+    one.send("reject", epoch=epoch, tags=tags[1:2], requeue=True)  # what came under an old tag is settled as ever
+    assert one.wait_event("delivery", 2, body="1")["redelivered"]
+    one.send("ack", epoch=epoch, tags=[*tags, one.events("delivery", body="1")[1]["tag"]])
+    one.finish()
+    assert drain(channel, "q") == [] and not one.events("lost")
+
+
+def test_a_count_of_its_own_sinks_when_nothing_waits_any_more(tool, broker_url, channel, rabbitmq, vhost):
+    queue = one_by_one(channel, "q", range(4))
+    one = tool(broker_url, prefetch=4)
+    one.add("q", **queue)
+    one.wait_event("delivery", 4)
+    one.send("prefetch", count=4, waiting=4)
+    fill(channel, "q", range(4, 8), arguments={"x-queue-type": "quorum"})
+    one.wait_event("delivery", 8)
+    one.send("prefetch", count=1, waiting=0)
+    one.send("ack", epoch=1, tags=[event["tag"] for event in one.events("delivery")])
+    wait_for(lambda: [each["prefetch_count"] for each in rabbitmq.api("GET", f"consumers/{vhost}")] == [1],
+             "one consumer, and its count is 1", timeout=120)
+    fill(channel, "q", range(8, 12), arguments={"x-queue-type": "quorum"})
+    one.wait_event("delivery", 9)
+    time.sleep(0.5)
+    assert len(one.events("delivery")) == 9
+
+
+def test_the_count_of_a_consumer_that_runs_can_be_raised(tool, broker_url, channel):
+    queue = one_by_one(channel, "q", range(12))
+    one = tool(broker_url, prefetch=3)
+    one.add("q", **queue)
+    one.wait_event("delivery", 3)
+    one.send("prefetch", count=9)
+    one.wait_event("delivery", 12)
+
+
 def test_a_cancelled_queue_gives_nothing_more_and_what_is_held_can_be_acknowledged(tool, broker_url, channel):
     fill(channel, "q", range(3))
     fill(channel, "other", [])

@@ -7,7 +7,7 @@
 static void deliver(struct settlement_book *book, uint64_t first, uint64_t last)
 {
     for (uint64_t tag = first; tag <= last; tag++)
-        CU_ASSERT_FATAL(settlement_deliver(book, tag));
+        CU_ASSERT_FATAL(settlement_deliver(book, tag, 1));
 }
 
 /* The frames as text: "5*" a multiple ack, "7" an ack, "8x" a reject, "9r" a requeue. */
@@ -120,7 +120,7 @@ static void random_orders_settle_each_delivery_exactly_as_asked(void)
         random = random * 6364136223846793005ULL + 1442695040888963407ULL;
         uint64_t draw = random >> 33;
         if (draw % 4 == 0 && delivered < TAGS)
-            CU_ASSERT_FATAL(settlement_deliver(&book, ++delivered));
+            CU_ASSERT_FATAL(settlement_deliver(&book, ++delivered, 1));
         uint64_t tag = delivered == 0 ? 1 : 1 + (draw >> 3) % delivered;
         if (draw % 97 != 0 || tag > 50) {
             enum settlement how = draw % 11 == 0   ? SETTLEMENT_REJECT
