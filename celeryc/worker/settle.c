@@ -303,13 +303,13 @@ static void settle_lost_child(struct worker *worker, struct request *request, in
         log_write(LOG_WARNING, request->id,
                   "Task %s[%s] was ended by the shutdown; it goes back to its queue", name_of(request),
                   request->id);
+        events_task_cancelled(worker->events, request->id);
         settle_give_back(worker, request);
         return;
     }
     log_write(LOG_ERROR, request->id, "Task %s[%s]: its process %ld exited: %s", name_of(request),
               request->id, (long)request->pid, how);
     if (runs_again(worker, request))
-        events_task_cancelled(worker->events, request->id);
         return;
     int size = snprintf(sentence, sizeof sentence, "Worker exited prematurely: %s Job: %llu.", how,
                         (unsigned long long)worker->total);
