@@ -83,6 +83,15 @@ bool child_knows_short(const struct child *child, uint32_t type);
 /* Runs one claimed order, to the point where its result and report are queued. */
 void execute(struct child *child, const struct pool_order *order);
 
+/* Fills the task's context from the order. MESSAGE_GOOD or MESSAGE_UNFIT: what follows the task is known. */
+enum message_fault execute_read(struct child *child, struct celery_task *task, const struct pool_order *order,
+                                struct error *error);
+
+/* ---- verdict.c ---- */
+
+/* Stores how a task ended elsewhere, and tells whom it concerns, to the point where the report is queued. */
+void verdict_deliver(struct child *child, const struct pool_order *order);
+
 /* ---- follow.c ---- */
 
 /* Publishes what follows a success: callbacks, then the chain's next step, both with the result before their

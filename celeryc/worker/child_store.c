@@ -250,23 +250,6 @@ static bool open_publisher(struct child *child, struct error *error)
     return child->publisher != NULL;
 }
 
-static bool copy_message(const struct wire_message *from, struct wire_message *to)
-{
-    struct bytes bytes;
-    enum frame_kind kind;
-    struct frame_writer writer;
-    struct frame_reader reader;
-    size_t size;
-    bytes_init(&bytes, 0);
-    frame_begin(&writer, &bytes, FRAME_ORDER);
-    frame_put_wire(&writer, from);
-    bool ok = frame_end(&writer, NULL) &&
-              frame_next(bytes.data, bytes.size, &kind, &reader, &size) == FRAME_NEXT_WHOLE &&
-              frame_get_wire(&reader, to);
-    bytes_clear(&bytes);
-    return ok;
-}
-
 /* Celery's clients declare the queue they send to: durable, with a direct exchange of its name. */
 static void declare_queue(struct child *child, const char *name)
 {
@@ -280,7 +263,7 @@ bool child_publish(struct child *child, struct wire_message *take, struct error 
     bool published = false, again = open_publisher(child, error);
     for (int refusals = 0; again && !published;) {
         struct wire_message copy;
-        if (!copy_message(take, &copy)) {
+        if (!frame_copy_wire(take, &copy)) {
             error_set(error, ERROR_MEMORY, "no memory for a message");
             break;
         }
@@ -314,7 +297,8 @@ static bool reply(struct child *child, const struct task_meta *meta, double pati
     for (;;) {
         struct wire_message message;
         wire_message_init(&message);
-        bool sent = open_publisher(child, error) && rpc_message(meta, &message, error);
+        bool sent = open_publisher(child, error) &&
+                    rpc_message(meta, child->options->result_persistent, &message, error);
         sent = sent && publisher_publish(child->publisher, &message, fmin(ATTEMPT, patience), error);
         wire_message_clear(&message);
         if (sent || error->code == ERROR_NOT_FOUND)

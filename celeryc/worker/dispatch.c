@@ -1,5 +1,6 @@
 /* Dispatching: ready requests go to the pool, and what the pool says of them moves them on. */
 #include "celeryc/message/task_message.h"
+#include "celeryc/worker/fate.h"
 #include "celeryc/worker/worker.h"
 #include "common/log.h"
 
@@ -51,18 +52,28 @@ static void on_started(void *context, struct request *request)
 
 static void on_finished(void *context, struct request *request, const struct run_result *result)
 {
-    settle_finished(context, request, result);
+    if (request->verdict != NULL)
+        fate_told(request, result);
+    else
+        settle_finished(context, request, result);
 }
 
 static void on_lost(void *context, struct request *request, enum loss_reason reason, int status)
 {
-    settle_lost(context, request, reason, status);
+    if (request->verdict != NULL)
+        fate_untold(request, true);
+    else
+        settle_lost(context, request, reason, status);
 }
 
 /* No child began it: it is dispatched anew before those that came later, or goes back to the broker. */
 static void on_returned(void *context, struct request *request)
 {
     struct worker *worker = context;
+    if (request->verdict != NULL) {
+        fate_untold(request, false);
+        return;
+    }
     if (worker->phase != PHASE_RUNNING || request->epoch != worker->epoch || !worker->connected) {
         settle_give_back(worker, request);
         return;

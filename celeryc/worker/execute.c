@@ -5,6 +5,7 @@
 
 #include "celeryc/message/encode.h"
 #include "celeryc/message/repr.h"
+#include "celeryc/worker/follow.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -18,9 +19,13 @@
 
 /* ---- before ---- */
 
-static enum message_fault read_message(struct celery_task *task, const struct pool_order *order,
-                                       struct error *error)
+enum message_fault execute_read(struct child *child, struct celery_task *task, const struct pool_order *order,
+                                struct error *error)
 {
+    task_context_init(task, &child->options->types[order->type], &child->keeper);
+    task->order = order;
+    task->claimed = page_claimed_at(child->page, order->serial);
+    task->started = clock_wall();
     enum message_fault fault = task_message_parse(&order->wire, &task->message, error);
     if (fault != MESSAGE_GOOD)
         return fault;
@@ -154,9 +159,7 @@ static bool end_succeeded(struct child *child, struct celery_task *task, json_t 
 {
     struct error error;
     if (!follow_success(child, task, value, &error)) {
-        task_set_failure(task,
-                         error.code == ERROR_INVALID ? "ValueError" : "kombu.exceptions.OperationalError",
-                         error.message);
+        task_set_failure(task, follow_exception_type(&error, "ValueError"), error.message);
         return false;
     }
     struct task_meta meta = {.status = "SUCCESS", .result = value, .date_done = clock_wall()};
@@ -237,13 +240,13 @@ void execute(struct child *child, const struct pool_order *order)
     struct celery_task task;
     struct ending ending = {0};
     struct pool_report report = {.kind = FRAME_FINISHED, .serial = order->serial};
+    if (order->verdict.state != NULL) {
+        verdict_deliver(child, order);
+        return;
+    }
     wire_message_init(&report.retry);
-    task_context_init(&task, &child->options->types[order->type], &child->keeper);
-    task.order = order;
-    task.claimed = page_claimed_at(child->page, order->serial);
-    task.started = report.started = clock_wall();
-
-    enum message_fault fault = read_message(&task, order, &error);
+    enum message_fault fault = execute_read(child, &task, order, &error);
+    report.started = task.started;
     json_t *value = NULL;
     if (fault == MESSAGE_GOOD) {
         announce(child, &task);

@@ -66,7 +66,8 @@ void pool_free(struct pool *pool)
     ev_timer_stop(pool->loop, &pool->tick);
     for (size_t i = 0; i < pool->count; i++)
         slot_free(pool->slots[i]);
-    free(pool->waiting);
+    free(pool->waiting.requests);
+    free(pool->verdicts.requests);
     free(pool->runtimes);
     free(pool);
 }
@@ -76,7 +77,7 @@ void pool_free(struct pool *pool)
 size_t pool_room(const struct pool *pool)
 {
     size_t room = 0;
-    if (pool->closed || pool->broken || pool->waiting_count > 0)
+    if (pool->closed || pool->broken || pool->waiting.count > 0)
         return 0;
     for (size_t i = 0; i < pool->count; i++)
         room += slot_room(pool->slots[i]);
@@ -95,7 +96,7 @@ void pool_submit(struct pool *pool, struct request *request)
         abort();
     }
     if (!pool->closed && !pool->broken) {
-        if (pool->waiting_count == 0 && pool_hand(pool, request))
+        if (pool->waiting.count == 0 && pool_hand(pool, request))
             return;
         if (pool_wait(pool, request, false))
             return;
@@ -117,12 +118,13 @@ void pool_flush(struct pool *pool)
 
 static bool stop_waiting(struct pool *pool, const struct request *request)
 {
-    for (size_t i = 0; i < pool->waiting_count; i++) {
-        if (pool->waiting[i] != request)
+    struct request_line *line = &pool->waiting;
+    for (size_t i = 0; i < line->count; i++) {
+        if (line->requests[i] != request)
             continue;
-        pool->waiting_count--;
-        for (size_t rest = i; rest < pool->waiting_count; rest++)
-            pool->waiting[rest] = pool->waiting[rest + 1];
+        line->count--;
+        for (size_t rest = i; rest < line->count; rest++)
+            line->requests[rest] = line->requests[rest + 1];
         return true;
     }
     return false;
@@ -152,10 +154,12 @@ bool pool_terminate(struct pool *pool, struct request *request, int signal)
 
 void pool_take_back(struct pool *pool)
 {
-    for (size_t i = 0; i < pool->count; i++)
-        slot_take_back(pool->slots[i]);
-    while (pool->waiting_count > 0) {
-        struct request *request = pool->waiting[0];
+    for (size_t i = 0; i < pool->count; i++) {
+        if (!pool->slots[i]->clerk)
+            slot_take_back(pool->slots[i]);
+    }
+    while (pool->waiting.count > 0) {
+        struct request *request = pool->waiting.requests[0];
         stop_waiting(pool, request);
         request->state = REQUEST_READY;
         pool->events.returned(pool->context, request);
@@ -170,7 +174,7 @@ static struct slot *most_dispensable(struct pool *pool)
     struct slot *best = NULL;
     for (size_t i = 0; i < pool->count; i++) {
         struct slot *slot = pool->slots[i];
-        if (slot->state == SLOT_ENDING)
+        if (slot->state == SLOT_ENDING || slot->clerk)
             continue;
         if (best == NULL || slot->count < best->count)
             best = slot;
@@ -185,7 +189,7 @@ void pool_resize(struct pool *pool, int concurrency)
     pool->target = concurrency > POOL_CHILDREN_MOST ? POOL_CHILDREN_MOST : concurrency;
     int active = 0;
     for (size_t i = 0; i < pool->count; i++)
-        active += pool->slots[i]->state != SLOT_ENDING;
+        active += pool->slots[i]->state != SLOT_ENDING && !pool->slots[i]->clerk;
     for (; active > pool->target; active--)
         slot_dismiss(most_dispensable(pool));
     pool_populate(pool);
@@ -200,7 +204,7 @@ size_t pool_running(const struct pool *pool)
 {
     size_t running = 0;
     for (size_t i = 0; i < pool->count; i++)
-        running += pool->slots[i]->count > 0;
+        running += pool->slots[i]->count > 0 && !pool->slots[i]->clerk;
     return running;
 }
 
@@ -211,20 +215,24 @@ static json_t *describe_writes(const struct pool *pool)
     bytes_init(&shares, 0);
     bytes_init(&counts, 0);
     unsigned long all = 0;
+    size_t children = 0;
     for (size_t i = 0; i < pool->count; i++)
-        all += pool->slots[i]->given;
+        all += pool->slots[i]->clerk ? 0 : pool->slots[i]->given;
     for (size_t i = 0; i < pool->count; i++) {
         unsigned long given = pool->slots[i]->given;
-        bytes_append_format(&shares, NULL, "%s%.2f", i == 0 ? "" : ", ",
-                            all == 0 ? 0 : (double)given / (double)all);
-        bytes_append_format(&counts, NULL, "%s%lu", i == 0 ? "" : ", ", given);
+        const char *between = children == 0 ? "" : ", ";
+        if (pool->slots[i]->clerk)
+            continue;
+        children++;
+        bytes_append_format(&shares, NULL, "%s%.2f", between, all == 0 ? 0 : (double)given / (double)all);
+        bytes_append_format(&counts, NULL, "%s%lu", between, given);
     }
     char average[32];
-    (void)snprintf(average, sizeof average, "%.2f", pool->count == 0 ? 0 : 1.0 / (double)pool->count);
+    (void)snprintf(average, sizeof average, "%.2f", children == 0 ? 0 : 1.0 / (double)children);
     json_t *writes =
         json_pack("{s:I, s:s, s:s, s:s, s:s, s:{s:i, s:I}}", "total", (json_int_t)pool->handed, "avg",
                   average, "all", bytes_text(&shares), "raw", bytes_text(&counts), "strategy", "fair",
-                  "inqueues", "total", (int)pool->count, "active", (json_int_t)pool_running(pool));
+                  "inqueues", "total", (int)children, "active", (json_int_t)pool_running(pool));
     bytes_clear(&shares);
     bytes_clear(&counts);
     return writes;
@@ -234,7 +242,7 @@ json_t *pool_describe(const struct pool *pool)
 {
     json_t *processes = json_array(), *most = json_string("N/A");
     for (size_t i = 0; i < pool->count; i++) {
-        if (pool->slots[i]->pid > 0)
+        if (pool->slots[i]->pid > 0 && !pool->slots[i]->clerk)
             json_array_append_new(processes, json_integer(pool->slots[i]->pid));
     }
     if (pool->options.max_tasks_per_child > 0) {
@@ -254,8 +262,11 @@ void pool_close(struct pool *pool)
 {
     pool_take_back(pool);
     pool->closed = true;
-    for (size_t i = 0; i < pool->count; i++)
-        slot_dismiss(pool->slots[i]);
+    for (size_t i = 0; i < pool->count; i++) {
+        if (!pool->slots[i]->clerk)
+            slot_dismiss(pool->slots[i]);
+    }
+    pool_dismiss_clerk(pool);
     pool_flush(pool);
 }
 
@@ -270,11 +281,13 @@ void pool_kill(struct pool *pool)
 {
     pool_take_back(pool);
     pool->closed = true;
-    for (size_t i = 0; i < pool->count; i++)
-        slot_signal(pool->slots[i], SIGKILL);
+    for (size_t i = 0; i < pool->count; i++) {
+        if (!pool->slots[i]->clerk)
+            slot_signal(pool->slots[i], SIGKILL);
+    }
 }
 
 bool pool_is_gone(const struct pool *pool)
 {
-    return pool->count == 0 && (pool->closed || pool->broken);
+    return pool->count == 0 && pool->verdicts.count == 0 && (pool->closed || pool->broken);
 }

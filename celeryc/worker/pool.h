@@ -9,6 +9,11 @@
  * entry before it runs it; the parent may close an entry that is not claimed, and so take it back without the
  * child's consent).
  *
+ * What ended without a child is told by one: the clerk, a child beyond the wanted number that runs no tasks.
+ * It is started when there is something to tell and ends when there has been nothing for a while; so nobody
+ * waits for it behind a task that takes an hour. Of what it tells (request->verdict, pool_tell()) the same
+ * callbacks speak, but for `started`; the request stays REQUEST_SETTLING throughout.
+ *
  * Nothing here waits. All callbacks run on the loop's thread. */
 #ifndef CELERYC_WORKER_POOL_H
 #define CELERYC_WORKER_POOL_H
@@ -86,6 +91,12 @@ size_t pool_room(const struct pool *pool); /* how many more requests it takes no
  * business. What cannot be handed over at all (headers nested without end) is `finished` before this returns.
  */
 void pool_submit(struct pool *pool, struct request *request);
+/* Lets the clerk store and tell request->verdict, however many are before it, even while the pool is closed.
+ * `finished` follows: RUN_FAILURE when it is told (`stored` false: Redis would not have it), RUN_SUCCESS when
+ * the task had succeeded after all, RUN_UNDECODABLE when its message cannot be read; `lost` when the clerk
+ * dies of it (once: whether it is submitted again is the caller's business); `returned` when there is no
+ * clerk to be had any more, which may be before this returns. */
+void pool_tell(struct pool *pool, struct request *request);
 void pool_flush(struct pool *pool); /* once a loop turn: writes what was submitted */
 /* Ends one request: true when it runs (`lost` follows, LOST_TERMINATED; a child that survives the signal is
  * killed ten seconds later) or had not begun (then `returned` was called before this returns); false when it
@@ -99,13 +110,14 @@ int pool_concurrency(const struct pool *pool);
 size_t pool_running(const struct pool *pool);
 json_t *pool_describe(const struct pool *pool); /* stats()["pool"]: implementation, max-concurrency,
                                                    processes, max-tasks-per-child, timeouts, writes */
-/* Children end after what they run, what they have not begun is `returned`. Nothing is taken any more. */
+/* Children end after what they run, what they have not begun is `returned`. Nothing is taken any more; the
+ * clerk ends when all is told. */
 void pool_close(struct pool *pool);
 /* celery_should_stop() is true in every task from now on, and a child stops trying to store what cannot be
  * stored. The worker's own cold shutdown does without: it kills. */
 void pool_stop_tasks(struct pool *pool);
-void pool_kill(
-    struct pool *pool); /* SIGKILL to every child's process group; what has not begun is `returned` */
+void pool_kill(struct pool *pool); /* SIGKILL to every child's process group but the clerk's; what has not
+                                      begun is `returned` */
 bool pool_is_gone(const struct pool *pool);
 void pool_free(struct pool *pool);
 

@@ -65,7 +65,7 @@ double slot_claimed_wall(const struct slot *slot, uint32_t serial)
 void slot_note_started(struct slot *slot, uint32_t serial, double wall)
 {
     struct request *request = held_request(slot, serial);
-    if (request == NULL || request->state == REQUEST_RUNNING)
+    if (request == NULL || request->state == REQUEST_RUNNING || request->verdict != NULL)
         return;
     double now = clock_monotonic(), claimed = page_claimed_at(slot->page, serial);
     request->state = REQUEST_RUNNING;
@@ -88,7 +88,7 @@ static void note_finished(struct slot *slot, struct pool_report *report)
     slot_release(slot, report->serial);
     slot->finished++;
     slot->progress = clock_monotonic();
-    if (report->result.outcome != RUN_UNDECODABLE)
+    if (report->result.outcome != RUN_UNDECODABLE && request->verdict == NULL)
         pool_note_runtime(pool, request->type, report->result.runtime);
     request->state = REQUEST_SETTLING;
     pool->events.finished(pool->context, request, &report->result);
@@ -107,6 +107,7 @@ static void note_updated(struct slot *slot, const struct pool_report *report)
 static void note_ready(struct slot *slot, pid_t pid)
 {
     slot->pid = pid;
+    slot->progress = clock_monotonic();
     if (slot->state == SLOT_STARTING)
         slot->state = SLOT_READY;
     slot->pool->failed_births = 0;

@@ -82,6 +82,49 @@ bool frame_get_wire(struct frame_reader *reader, struct wire_message *wire)
     return ok;
 }
 
+bool frame_copy_wire(const struct wire_message *from, struct wire_message *to)
+{
+    struct bytes bytes;
+    enum frame_kind kind;
+    struct frame_writer writer;
+    struct frame_reader reader;
+    size_t size;
+    bytes_init(&bytes, 0);
+    frame_begin(&writer, &bytes, FRAME_ORDER);
+    frame_put_wire(&writer, from);
+    bool copied = frame_end(&writer, NULL) &&
+                  frame_next(bytes.data, bytes.size, &kind, &reader, &size) == FRAME_NEXT_WHOLE &&
+                  frame_get_wire(&reader, to);
+    bytes_clear(&bytes);
+    return copied;
+}
+
+static void put_verdict(struct frame_writer *writer, const struct verdict *verdict)
+{
+    frame_put_text(writer, verdict->state);
+    if (verdict->state == NULL)
+        return;
+    frame_put_json(writer, verdict->exception);
+    frame_put_text(writer, verdict->traceback);
+    frame_put_u8(writer, verdict->store);
+    frame_put_u8(writer, (uint8_t)verdict->follow);
+}
+
+static void get_verdict(struct frame_reader *reader, struct verdict *verdict)
+{
+    verdict->state = frame_get_text(reader);
+    if (verdict->state == NULL)
+        return;
+    verdict->exception = frame_get_json(reader);
+    verdict->traceback = frame_get_text(reader);
+    verdict->store = frame_get_u8(reader) != 0;
+    uint8_t follow = frame_get_u8(reader);
+    if (follow > FOLLOW_ALL)
+        reader->failed = true;
+    else
+        verdict->follow = (enum verdict_follow)follow;
+}
+
 bool pool_order_put(struct bytes *to, const struct pool_order *order, struct error *error)
 {
     struct frame_writer writer;
@@ -92,6 +135,7 @@ bool pool_order_put(struct bytes *to, const struct pool_order *order, struct err
     frame_put_i64(&writer, order->lost_runs);
     frame_put_double(&writer, order->soft_time_limit);
     frame_put_double(&writer, order->time_limit);
+    put_verdict(&writer, &order->verdict);
     frame_put_wire(&writer, &order->wire);
     return frame_end(&writer, error);
 }
@@ -105,6 +149,7 @@ bool pool_order_get(struct frame_reader *reader, struct pool_order *order)
     order->lost_runs = lost < 0 ? 0 : lost > INT_MAX ? INT_MAX : (int)lost;
     order->soft_time_limit = frame_get_double(reader);
     order->time_limit = frame_get_double(reader);
+    get_verdict(reader, &order->verdict);
     if (get_borrowed(reader, &order->wire) && frame_is_read(reader))
         return true;
     pool_order_clear(order);
@@ -115,4 +160,6 @@ void pool_order_clear(struct pool_order *order)
 {
     json_decref(order->wire.headers);
     wire_message_init(&order->wire);
+    json_decref(order->verdict.exception);
+    order->verdict = (struct verdict){.state = NULL};
 }

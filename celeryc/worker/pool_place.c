@@ -46,7 +46,7 @@ static bool may_pile_up(const struct slot *slot)
 
 size_t slot_room(const struct slot *slot)
 {
-    if (!accepts(slot))
+    if (slot->clerk || !accepts(slot))
         return 0;
     if (slot->count == 0)
         return slot->pool->last_was_short ? POOL_DEPTH : 1;
@@ -59,7 +59,7 @@ static struct slot *best_slot(struct pool *pool, const struct request *request)
     bool quick = is_short(pool, request);
     for (size_t i = 0; i < pool->count; i++) {
         struct slot *slot = pool->slots[i];
-        if (!accepts(slot) || (slot->count > 0 && (!quick || !may_pile_up(slot))))
+        if (slot->clerk || !accepts(slot) || (slot->count > 0 && (!quick || !may_pile_up(slot))))
             continue;
         if (slot->count == 0 && !slot->deaf)
             return slot;
@@ -81,31 +81,30 @@ static bool write_order(struct slot *slot, const struct request *request, struct
                                .soft_time_limit = request->soft_time_limit,
                                .time_limit = request->time_limit,
                                .wire = request->wire};
+    if (request->verdict != NULL)
+        order.verdict = *request->verdict;
     return pool_order_put(&slot->out, &order, error);
 }
 
-static void hold(struct slot *slot, struct request *request)
+bool slot_put(struct slot *slot, struct request *request, double cost, bool slow, struct error *error)
 {
-    struct pool *pool = slot->pool;
-    bool quick = is_short(pool, request);
-    double cost = quick ? pool->runtimes[type_index(pool, request->type)] : 0;
-    slot->held[slot->next % PAGE_ENTRIES] = (struct held){.request = request, .cost = cost, .slow = !quick};
+    if (!write_order(slot, request, error))
+        return false;
+    page_offer(slot->page, slot->next);
+    slot->held[slot->next % PAGE_ENTRIES] = (struct held){.request = request, .cost = cost, .slow = slow};
     if (slot->count == 0) {
         slot->first = slot->next;
         slot->progress = clock_monotonic();
         slot->backlog = 0;
     }
     slot->count++;
-    slot->slow += !quick;
+    slot->slow += slow;
     slot->backlog += cost;
     slot->given++;
-    request->state = REQUEST_HANDED;
     request->slot = slot;
     request->serial = slot->next;
-    request->pid = slot->pid;
     slot->next++;
-    pool->last_was_short = quick;
-    pool->handed++;
+    return true;
 }
 
 /* A request that cannot even be written (headers nested without end) is disposed of as one that does not
@@ -122,33 +121,55 @@ bool pool_hand(struct pool *pool, struct request *request)
     struct slot *slot = best_slot(pool, request);
     if (slot == NULL)
         return false;
-    if (!write_order(slot, request, &error)) {
+    bool quick = is_short(pool, request);
+    double cost = quick ? pool->runtimes[type_index(pool, request->type)] : 0;
+    if (!slot_put(slot, request, cost, !quick, &error)) {
         refuse(pool, request, error.message);
         return true;
     }
-    page_offer(slot->page, slot->next);
-    hold(slot, request);
+    request->state = REQUEST_HANDED;
+    request->pid = slot->pid;
+    pool->last_was_short = quick;
+    pool->handed++;
     return true;
 }
 
 /* ---- waiting ---- */
 
-bool pool_wait(struct pool *pool, struct request *request, bool first)
+static bool line_add(struct request_line *line, struct request *request, bool first)
 {
-    if (pool->waiting_count == pool->waiting_capacity) {
-        size_t capacity = pool->waiting_capacity * 2 + 64;
-        struct request **waiting = realloc(pool->waiting, capacity * sizeof *waiting);
-        if (waiting == NULL)
+    if (line->count == line->capacity) {
+        size_t capacity = line->capacity * 2 + 64;
+        struct request **requests = realloc(line->requests, capacity * sizeof *requests);
+        if (requests == NULL)
             return false;
-        pool->waiting = waiting;
-        pool->waiting_capacity = capacity;
+        line->requests = requests;
+        line->capacity = capacity;
     }
     if (first)
-        memmove(pool->waiting + 1, pool->waiting, pool->waiting_count * sizeof *pool->waiting);
-    pool->waiting[first ? 0 : pool->waiting_count] = request;
-    pool->waiting_count++;
-    request->state = REQUEST_HANDED;
+        memmove(line->requests + 1, line->requests, line->count * sizeof *line->requests);
+    line->requests[first ? 0 : line->count] = request;
+    line->count++;
+    return true;
+}
+
+void line_drop(struct request_line *line, size_t count)
+{
+    if (count == 0)
+        return;
+    line->count -= count;
+    memmove(line->requests, line->requests + count, line->count * sizeof *line->requests);
+}
+
+bool pool_wait(struct pool *pool, struct request *request, bool first)
+{
+    bool told = request->verdict != NULL;
+    if (!line_add(told ? &pool->verdicts : &pool->waiting, request, first))
+        return false;
     request->slot = NULL;
+    if (told)
+        return true;
+    request->state = REQUEST_HANDED;
     request->pid = 0;
     return true;
 }
@@ -156,12 +177,10 @@ bool pool_wait(struct pool *pool, struct request *request, bool first)
 void pool_hand_waiting(struct pool *pool)
 {
     size_t handed = 0;
-    while (handed < pool->waiting_count && pool_hand(pool, pool->waiting[handed]))
+    while (handed < pool->waiting.count && pool_hand(pool, pool->waiting.requests[handed]))
         handed++;
-    if (handed == 0)
-        return;
-    pool->waiting_count -= handed;
-    memmove(pool->waiting, pool->waiting + handed, pool->waiting_count * sizeof *pool->waiting);
+    line_drop(&pool->waiting, handed);
+    pool_hand_verdicts(pool);
 }
 
 struct request *slot_release(struct slot *slot, uint32_t serial)
@@ -194,7 +213,8 @@ size_t slot_take_back(struct slot *slot)
         slot->given--;
         taken++;
         if (!pool_wait(pool, request, true)) {
-            request->state = REQUEST_READY;
+            if (request->verdict == NULL)
+                request->state = REQUEST_READY;
             pool->events.returned(pool->context, request);
         }
     }

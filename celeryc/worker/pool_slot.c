@@ -62,12 +62,13 @@ void slot_free(struct slot *slot)
     free(slot);
 }
 
-static bool give_birth(struct pool *pool, struct error *error)
+static bool give_birth(struct pool *pool, bool clerk, struct error *error)
 {
     int socket = -1, page = -1;
     struct slot *slot = slot_new(pool, &socket, &page, error);
     if (slot == NULL)
         return false;
+    slot->clerk = clerk;
     if (pool->stopped)
         page_stop(slot->page);
     bool asked = fork_server_spawn(pool->server, slot->id, socket, page, error);
@@ -86,23 +87,36 @@ static bool give_birth(struct pool *pool, struct error *error)
 static int occupied(const struct pool *pool)
 {
     int count = 0;
-    for (size_t i = 0; i < pool->count; i++)
-        count += pool->slots[i]->state != SLOT_ENDING || pool->slots[i]->count > 0;
+    for (size_t i = 0; i < pool->count; i++) {
+        const struct slot *slot = pool->slots[i];
+        count += !slot->clerk && (slot->state != SLOT_ENDING || slot->count > 0);
+    }
     return count;
+}
+
+/* False: not now. */
+static bool add_child(struct pool *pool, bool clerk)
+{
+    struct error error;
+    if (pool->count >= 2 * POOL_CHILDREN_MOST)
+        return false;
+    if (give_birth(pool, clerk, &error))
+        return true;
+    pool->next_birth = clock_monotonic() + BIRTH_PAUSE;
+    if (error.code != ERROR_UNAVAILABLE)
+        log_error("a child cannot be started: %s", error.message);
+    return false;
 }
 
 void pool_populate(struct pool *pool)
 {
-    struct error error;
-    if (pool->closed || pool->broken || clock_monotonic() < pool->next_birth)
+    if (pool->broken || clock_monotonic() < pool->next_birth)
         return;
-    for (int count = occupied(pool); count < pool->target && pool->count < 2 * POOL_CHILDREN_MOST; count++) {
-        if (give_birth(pool, &error))
-            continue;
-        pool->next_birth = clock_monotonic() + BIRTH_PAUSE;
-        if (error.code != ERROR_UNAVAILABLE)
-            log_error("a child cannot be started: %s", error.message);
+    if ((pool_wants_clerk(pool) && !add_child(pool, true)) || pool->closed)
         return;
+    for (int count = occupied(pool); count < pool->target; count++) {
+        if (!add_child(pool, false))
+            return;
     }
 }
 
@@ -211,6 +225,7 @@ void pool_fall(struct pool *pool, const char *why)
     while (pool->count > 0)
         bury(pool, 0, SIGKILL);
     pool_take_back(pool);
+    pool_return_verdicts(pool);
     if (pool->events.broken != NULL)
         pool->events.broken(pool->context, why);
 }

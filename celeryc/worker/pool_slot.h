@@ -1,6 +1,7 @@
 /* The pool from inside: its children as the parent sees them. Files: pool.c (the public face: submitting,
- * resizing, describing), pool_place.c (which child gets what), pool_slot.c (a child's birth, end and
- * signals), pool_exchange.c (bytes to and from a child), pool_watch.c (the tick: time limits, stalls). */
+ * resizing, describing), pool_place.c (which child gets what), pool_clerk.c (the child that runs no tasks),
+ * pool_slot.c (a child's birth, end and signals), pool_exchange.c (bytes to and from a child), pool_watch.c
+ * (the tick: time limits, stalls). */
 #ifndef CELERYC_WORKER_POOL_SLOT_H
 #define CELERYC_WORKER_POOL_SLOT_H
 
@@ -18,6 +19,7 @@
 #define POOL_DEAF 5.0      /* seconds after which an only request is taken back that was never begun */
 #define POOL_LARGE ((size_t)1 << 20) /* bytes on their way to a child, beyond which it gets nothing more */
 #define POOL_KILL_AFTER 10.0         /* seconds that a child may survive a signal, or its dismissal */
+#define POOL_CLERK_IDLE 5.0          /* seconds after which a clerk with nothing to tell is dismissed */
 
 enum slot_state {
     SLOT_STARTING, /* asked for; gets nothing yet */
@@ -37,7 +39,8 @@ struct slot {
     struct pool *pool;
     uint32_t id; /* the fork server's number for it; never used again */
     enum slot_state state;
-    pid_t pid; /* 0: not known yet */
+    bool clerk; /* it runs no tasks */
+    pid_t pid;  /* 0: not known yet */
     int socket;
     struct page *page;
     struct bytes in, out;
@@ -56,6 +59,11 @@ struct slot {
     double kill_at; /* clock_monotonic() when SIGKILL follows; 0 none */
 };
 
+struct request_line { /* in order; grows as it must */
+    struct request **requests;
+    size_t count, capacity;
+};
+
 struct pool {
     struct pool_options options;
     size_t types;
@@ -71,8 +79,8 @@ struct pool {
     struct slot *slots[2 * POOL_CHILDREN_MOST];
     size_t count;
     uint32_t last_id;
-    struct request **waiting; /* submitted, no child has it; in order */
-    size_t waiting_count, waiting_capacity;
+    struct request_line waiting;  /* submitted, no child has it */
+    struct request_line verdicts; /* to be told, no clerk has it */
     bool closed, stopped, broken;
     int failed_births;    /* children in a row that ended before they were ready */
     double next_birth;    /* clock_monotonic() before which none is started; 0 none */
@@ -105,11 +113,21 @@ size_t slot_room(const struct slot *slot);
 bool pool_hand(struct pool *pool,
                struct request *request);   /* to the best child; false: none can take it now */
 void pool_hand_waiting(struct pool *pool); /* as many as there is room for, in order */
-bool pool_wait(struct pool *pool, struct request *request, bool first); /* into the waiting list */
+bool pool_wait(struct pool *pool, struct request *request, bool first); /* into its line */
+void line_drop(struct request_line *line, size_t count);                /* as many from the front */
+bool slot_put(
+    struct slot *slot, struct request *request, double cost, bool slow,
+    struct error *error); /* into the child's hands; false: it cannot be written, whatever the child */
 struct request *slot_release(struct slot *slot,
                              uint32_t serial); /* out of the child's hands; NULL: it is not there */
 size_t slot_take_back(struct slot *slot); /* what it has not begun goes to the front of the waiting list */
 void pool_note_runtime(struct pool *pool, const struct celery_task_type *type, double runtime);
+
+/* ---- pool_clerk.c ---- */
+bool pool_wants_clerk(const struct pool *pool); /* there is something to tell, and nobody to do it */
+void pool_hand_verdicts(struct pool *pool);     /* to the clerk when it is free */
+void pool_dismiss_clerk(struct pool *pool);     /* one that has nothing to do, and will have nothing soon */
+void pool_return_verdicts(struct pool *pool);   /* all that wait: there will be no clerk */
 
 /* ---- pool_watch.c ---- */
 void pool_tick(struct ev_loop *loop, ev_timer *watcher, int events);

@@ -60,6 +60,8 @@ static void watch(struct slot *slot, double now)
         slot->kill_at = now + POOL_KILL_AFTER;
     if (slot->count == 0)
         return;
+    if (slot->clerk)
+        return;
     watch_running(slot, now);
     watch_stalled(slot, now);
 }
@@ -74,6 +76,7 @@ void pool_tick(struct ev_loop *loop, ev_timer *watcher, int events)
         slot_read(pool->slots[i]); /* an end that was reported is no stall */
         watch(pool->slots[i], now);
     }
+    pool_dismiss_clerk(pool);
     pool_populate(pool);
     pool_hand_waiting(pool);
     if (pool_room(pool) > 0)

@@ -15,6 +15,8 @@ struct task_message; /* celeryc/message/task_message.h */
 struct worker;       /* worker.h */
 struct hold;         /* admit.c */
 struct lease;
+struct course; /* fate.c */
+struct verdict;
 
 enum request_state {
     REQUEST_WAITING,  /* received; held for an ETA, a rate limit, a lease */
@@ -53,6 +55,8 @@ struct request {
     bool adopted;                       /* its delivery was lost once and came again */
     struct hold *hold;                  /* admit's: the timer or rate limit that it waits for; NULL none */
     struct lease *lease;                /* admit's: what it holds or waits for (results/lease.h); NULL none */
+    struct course *course;              /* fate's: its end, under way; NULL none */
+    const struct verdict *verdict;      /* fate's: what the pool is to tell of it; NULL: it is to be run */
 };
 
 #endif

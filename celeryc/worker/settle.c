@@ -79,13 +79,15 @@ static const char *name_of(const struct request *request)
 
 /* ---- failures that the parent finds ---- */
 
-/* FAILURE with this exception: stored, settled, told. `result` is taken. */
+/* FAILURE with this exception: stored, settled, told. `result` is taken. `follow`: FOLLOW_NOBODY where a
+ * child has told them already. */
 static void fail(struct worker *worker, struct request *request, json_t *result, const char *exception,
-                 const char *traceback, enum settlement how)
+                 const char *traceback, enum verdict_follow follow, enum settlement how)
 {
     const struct fate fate = {
         .state = stores_errors(request) ? "FAILURE" : NULL,
         .result = result,
+        .follow = follow,
         .how = how,
         .event = FATE_FAILED,
         .exception = exception ? exception : "Exception()",
@@ -95,10 +97,10 @@ static void fail(struct worker *worker, struct request *request, json_t *result,
 }
 
 static void fail_with(struct worker *worker, struct request *request, const char *type, const char *message,
-                      enum settlement how)
+                      enum verdict_follow follow, enum settlement how)
 {
     char *exception = repr_exception(type, message, NULL);
-    fail(worker, request, task_exception(type, message), exception, NULL, how);
+    fail(worker, request, task_exception(type, message), exception, NULL, follow, how);
     free(exception);
 }
 
@@ -106,7 +108,8 @@ void settle_unknown(struct worker *worker, struct request *request)
 {
     log_write(LOG_ERROR, request->id, "Received unregistered task of type %s; the message is rejected",
               request->message->task);
-    fail_with(worker, request, "celery.exceptions.NotRegistered", request->message->task, SETTLE_REJECT);
+    fail_with(worker, request, "celery.exceptions.NotRegistered", request->message->task, FOLLOW_NOBODY,
+              SETTLE_REJECT);
 }
 
 void settle_bad_eta(struct worker *worker, struct request *request)
@@ -117,6 +120,7 @@ void settle_bad_eta(struct worker *worker, struct request *request)
         /* of this failure Celery sends no event but task-rejected */
         .state = stores_errors(request) ? "FAILURE" : NULL,
         .result = task_exception("OverflowError", "date value out of range"),
+        .follow = FOLLOW_ALL,
         .how = SETTLE_REJECT,
     };
     fate_begin(worker, request, &fate);
@@ -129,6 +133,7 @@ void settle_revoked(struct worker *worker, struct request *request, const char *
     const struct fate fate = {
         .state = stores_errors(request) ? "REVOKED" : NULL,
         .result = task_exception("celery.exceptions.TaskRevokedError", reason),
+        .follow = FOLLOW_CHORD,
         .how = SETTLE_ACK,
     };
     fate_begin(worker, request, &fate);
@@ -145,7 +150,7 @@ static void settle_failure(struct worker *worker, struct request *request, const
     if (!result->stored) {
         fail(worker, request,
              task_exception(result->exc_type ? result->exc_type : "Exception", result->exc_message),
-             result->exception, result->traceback, how);
+             result->exception, result->traceback, FOLLOW_NOBODY, how);
         return;
     }
     events_task_failed(worker->events, request->id, result->exception, result->traceback);
@@ -163,7 +168,7 @@ static void settle_success(struct worker *worker, struct request *request, const
             settle(worker, request, SETTLE_REQUEUE);
         else
             fail_with(worker, request, "celery.exceptions.BackendStoreError",
-                      "the result could not be stored", SETTLE_ACK);
+                      "the result could not be stored", FOLLOW_NOBODY, SETTLE_ACK);
         return;
     }
     log_write(LOG_INFO, request->id, "Task %s[%s] succeeded in %.6fs: %s", name_of(request), request->id,
@@ -195,7 +200,10 @@ static void settle_rejected(struct worker *worker, struct request *request, bool
     if (requeue)
         settle(worker, request, SETTLE_REQUEUE);
     else
-        fail_with(worker, request, "celery.exceptions.Reject", "rejected by the task", SETTLE_REJECT);
+        fail(worker, request,
+             json_pack("{s:s, s:[n, b], s:s}", "exc_type", "Reject", "exc_message", false, "exc_module",
+                       "celery.exceptions"),
+             "reject requeue=False: None", NULL, FOLLOW_ALL, SETTLE_REJECT);
 }
 
 void settle_finished(struct worker *worker, struct request *request, const struct run_result *result)
@@ -253,7 +261,7 @@ static void settle_time_limit(struct worker *worker, struct request *request)
         limit == floor(limit) && limit < 1e15 ? json_integer((json_int_t)limit) : json_real(limit);
     json_t *result = json_pack("{s:s, s:[o], s:s}", "exc_type", "TimeLimitExceeded", "exc_message", number,
                                "exc_module", "billiard.exceptions");
-    fail(worker, request, result, exception, NULL, SETTLE_ACK);
+    fail(worker, request, result, exception, NULL, FOLLOW_ALL, SETTLE_ACK);
 }
 
 /* Runs again, as a message of its own that says how often a child was lost: so the count survives workers and
@@ -316,7 +324,7 @@ static void settle_lost_child(struct worker *worker, struct request *request, in
     if (request->lost_runs > 0 && size > 0 && (size_t)size < sizeof sentence)
         (void)snprintf(sentence + size, sizeof sentence - (size_t)size, " It was lost %d times in all.",
                        request->lost_runs + 1);
-    fail_with(worker, request, "billiard.exceptions.WorkerLostError", sentence, SETTLE_ACK);
+    fail_with(worker, request, "billiard.exceptions.WorkerLostError", sentence, FOLLOW_ALL, SETTLE_ACK);
 }
 
 void settle_lost(struct worker *worker, struct request *request, enum loss_reason reason, int status)

@@ -10,6 +10,7 @@
 #include "celeryc/worker/banner.h"
 #include "celeryc/worker/builtins.h"
 #include "celeryc/worker/child.h"
+#include "celeryc/worker/fate.h"
 #include "celeryc/worker/fork_server.h"
 #include "celeryc/worker/pidfile.h"
 #include "celeryc/worker/ping.h"
@@ -280,6 +281,7 @@ static void stop(struct worker *worker)
         backend_async_free(worker->backend, worker->storing > 0 ? 0.1 : 5);
         worker->backend = NULL;
     }
+    fate_abandon_all(worker);
     publisher_free(worker->publisher, 5);
     worker->publisher = NULL;
     confirms_free(worker->confirms);
@@ -356,6 +358,7 @@ static int run(struct worker *worker, char **argv)
         .broker = worker_broker(worker, NULL),
         .default_queue = options->default_queue,
         .result_extended = options->result_extended,
+        .result_persistent = options->result_persistent,
         .track_started = options->track_started,
         .max_memory = (size_t)options->max_memory_per_child * 1024,
         .child_start = program->child_start,

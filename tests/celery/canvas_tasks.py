@@ -3,10 +3,12 @@ a line in the file that CANVAS_RUNS names."""
 
 import json
 import os
+import signal
 import time
 
 from celery import Celery
 from celery.canvas import maybe_signature
+from celery.exceptions import Reject
 
 app = Celery("canvas", broker=os.environ.get("CELERY_BROKER_URL"), backend=os.environ.get("CELERY_RESULT_BACKEND"))
 app.conf.update(broker_connection_retry_on_startup=True, result_extended=True)
@@ -57,6 +59,20 @@ def retry(self, *args, label, tires=False):
     if self.request.retries >= 1 and not tires:
         return [label, bounded(args)]
     raise self.retry(countdown=0, max_retries=1, exc=ValueError(f"{label} tires"))
+
+
+def end(self, *args, label, how):
+    """Does not end by itself: the worker's parent finds how it ended."""
+    note(self, label, args)
+    if how == "reject":
+        raise Reject(requeue=False)
+    if how == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(600)
+
+
+app.task(name="canvas.end", bind=True)(end)
+app.task(name="canvas.end_late", bind=True, acks_late=True)(end)
 
 
 @app.task(name="canvas.replace", bind=True)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -104,6 +105,22 @@ static json_t *retry(struct celery_task *task, json_t *args, json_t *kwargs)
         &(struct celery_retry){.countdown = -1, .max_retries = 1, .type = "ValueError", .message = message});
 }
 
+/* Does not end by itself: the worker's parent finds how it ended. */
+static json_t *end(struct celery_task *task, json_t *args, json_t *kwargs)
+{
+    json_t *rest;
+    const char *label, *how;
+    if (!celery_args(task, args, kwargs, "*args:A label:s how:s", &rest, &label, &how) ||
+        !note(task, label, rest))
+        return NULL;
+    if (strcmp(how, "reject") == 0)
+        return celery_reject(task, false);
+    if (strcmp(how, "kill") == 0)
+        kill(getpid(), SIGKILL);
+    nanosleep(&(struct timespec){.tv_sec = 600}, NULL);
+    return json_null();
+}
+
 /* ---- tasks that send others ---- */
 
 /* Is replaced by the canvas that is its argument. */
@@ -184,6 +201,8 @@ static const struct celery_task_type tasks[] = {
     {.name = "canvas.errback_in_place",
      .run = errback_in_place,
      .parameters = (const char *const[]){"request", "exc", "tb", NULL}},
+    {.name = "canvas.end", .run = end},
+    {.name = "canvas.end_late", .run = end, .acks_late = true},
     {.name = "canvas.hold", .run = hold},
     {0},
 };

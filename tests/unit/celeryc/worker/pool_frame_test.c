@@ -25,6 +25,17 @@ static void fill(struct wire_message *wire)
     memcpy(wire->body, "[\0\xff,]", 5);
 }
 
+/* What a request with a verdict carries. */
+static struct verdict new_verdict(void)
+{
+    return (struct verdict){.state = "FAILURE",
+                            .exception =
+                                json_pack("{s:s, s:[i]}", "exc_type", "TimeLimitExceeded", "exc_message", 1),
+                            .traceback = NULL,
+                            .store = true,
+                            .follow = FOLLOW_ALL};
+}
+
 static bool read_order(struct bytes *bytes, struct pool_order *order)
 {
     enum frame_kind kind;
@@ -59,6 +70,40 @@ static void an_order_comes_out_as_it_went_in(void)
     pool_order_clear(&out);
     wire_message_clear(&in.wire);
     bytes_clear(&bytes);
+}
+
+static void a_verdict_comes_out_as_it_went_in(void)
+{
+    struct bytes bytes;
+    struct pool_order in = {.serial = 42, .verdict = new_verdict()}, out;
+    bytes_init(&bytes, 0);
+    fill(&in.wire);
+    CU_ASSERT_FATAL(pool_order_put(&bytes, &in, NULL));
+    CU_ASSERT_FATAL(read_order(&bytes, &out));
+    CU_ASSERT_STRING_EQUAL(out.verdict.state, "FAILURE");
+    CU_ASSERT_PTR_NULL(out.verdict.traceback);
+    CU_ASSERT(out.verdict.store && out.verdict.follow == FOLLOW_ALL);
+    CU_ASSERT(json_equal(out.verdict.exception, in.verdict.exception));
+    CU_ASSERT(json_equal(out.wire.headers, in.wire.headers));
+    pool_order_clear(&out);
+    pool_order_clear(&out); /* nothing is left to be freed twice */
+    json_decref(in.verdict.exception);
+    wire_message_clear(&in.wire);
+    bytes_clear(&bytes);
+}
+
+static void a_copied_message_shares_nothing(void)
+{
+    struct wire_message message, copy;
+    fill(&message);
+    wire_message_init(&copy);
+    CU_ASSERT_FATAL(frame_copy_wire(&message, &copy));
+    json_object_set_new(message.headers, "id", json_string("another"));
+    message.body[0] = '{';
+    CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(copy.headers, "id")), "x");
+    CU_ASSERT(copy.body_size == 5 && memcmp(copy.body, "[\0\xff,]", 5) == 0);
+    wire_message_clear(&message);
+    wire_message_clear(&copy);
 }
 
 static void reports_come_out_as_they_went_in(void)
@@ -98,7 +143,7 @@ static void reports_come_out_as_they_went_in(void)
 static void every_cut_and_every_changed_byte_is_survived(void)
 {
     struct bytes bytes;
-    struct pool_order in = {.serial = 1}, out;
+    struct pool_order in = {.serial = 1, .verdict = new_verdict()}, out;
     bytes_init(&bytes, 0);
     fill(&in.wire);
     CU_ASSERT_FATAL(pool_order_put(&bytes, &in, NULL));
@@ -123,6 +168,7 @@ static void every_cut_and_every_changed_byte_is_survived(void)
             bytes.data[at] = (char)(bytes.data[at] ^ change);
         }
     }
+    json_decref(in.verdict.exception);
     wire_message_clear(&in.wire);
     bytes_clear(&bytes);
 }
@@ -159,6 +205,8 @@ static void headers_nested_without_end_are_refused_and_leave_the_buffer_as_it_wa
 }
 
 UNIT_MAIN("pool frames", {"an order comes out as it went in", an_order_comes_out_as_it_went_in},
+          {"a verdict comes out as it went in", a_verdict_comes_out_as_it_went_in},
+          {"a copied message shares nothing", a_copied_message_shares_nothing},
           {"reports come out as they went in", reports_come_out_as_they_went_in},
           {"every cut and every changed byte is survived", every_cut_and_every_changed_byte_is_survived},
           {"lengths that cannot be are refused", lengths_that_cannot_be_are_refused},
