@@ -30,14 +30,15 @@ static bool look_up(struct call *call, const char *id, bool *known, struct error
     return true;
 }
 
-/* Workers forget a queued job at once when they hear of it; those that do not hear find the tombstone when
- * they begin. */
+/* Workers forget a queued job at once when they hear of it, and end one that runs by SIGTERM, which the task
+ * takes as the order to abort its upload and go (worker/termination.h). Those that do not hear find the
+ * tombstone, when they begin and when they would complete. */
 static void tell_workers(struct call *call, const char *id)
 {
     struct error error = {0};
     struct api *api = call->api;
-    if (!celery_revoke(api->celery, id, false, NULL, api->settings.publish_timeout, &error))
-        log_warning("request=%s the workers could not be told to revoke %s: %s", call->request_id, id,
+    if (!celery_revoke(api->celery, id, true, NULL, api->settings.publish_timeout, &error))
+        log_warning("request=%s the workers could not be told to end %s: %s", call->request_id, id,
                     error.message);
 }
 

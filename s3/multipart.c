@@ -205,7 +205,10 @@ bool s3_multipart_complete(struct s3_client *client, const char *bucket, const c
     struct error failure = {0};
     struct s3_version made = {0};
     struct s3_request request;
+    if (s3_client_cancelled(client, error))
+        return false;
     s3_request_init(&request, "POST", bucket, key);
+    request.past_cancel = true;
     s3_request_query(&request, "uploadId", upload_id);
     s3_request_header(&request, "content-type", "application/xml");
     bool ok = write_parts(parts, count, &body, &failure);

@@ -36,9 +36,10 @@ bool s3_multipart_copy(struct s3_client *client, const char *bucket, const char 
 bool s3_multipart_parts(struct s3_client *client, const char *bucket, const char *key, const char *upload_id,
                         struct s3_part **parts, size_t *count, struct error *error);
 
-/* Makes the object of these parts, in rising order of their numbers. ERROR_NOT_FOUND when there is no such
- * upload (any more); but when the object is there with that size and number of parts, the answer to an
- * earlier attempt was lost, and it has succeeded. */
+/* Makes the object of these parts, in rising order of their numbers. Once begun it is not cancelled: nobody
+ * could tell then whether the object was made. ERROR_NOT_FOUND when there is no such upload (any more); but
+ * when the object is there with that size and number of parts, the answer to an earlier attempt was lost, and
+ * it has succeeded. */
 bool s3_multipart_complete(struct s3_client *client, const char *bucket, const char *key,
                            const char *upload_id, const struct s3_part *parts, size_t count,
                            struct s3_version *version, struct error *error);

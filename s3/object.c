@@ -112,6 +112,7 @@ bool s3_delete(struct s3_client *client, const char *bucket, const char *key, st
 {
     struct s3_request request;
     s3_request_init(&request, "DELETE", bucket, key);
+    request.past_cancel = true;
     bool ok = s3_request_run(client, &request, error);
     s3_request_clear(&request);
     return ok;

@@ -42,7 +42,8 @@ bool s3_get(struct s3_client *client, const char *bucket, const char *key, const
 bool s3_put(struct s3_client *client, const char *bucket, const char *key, const char *content_type,
             const void *data, size_t size, struct s3_version *version, struct error *error);
 
-/* DELETE. An object that is not there counts as deleted, as S3 has it. */
+/* DELETE. An object that is not there counts as deleted, as S3 has it. Not ended by the client's `cancelled`:
+ * this is how one cleans up. */
 bool s3_delete(struct s3_client *client, const char *bucket, const char *key, struct error *error);
 
 /* Whether both are the same version (see struct s3_version). */

@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "merge/file.h"
 #include "merge/merge.h"
+#include "s3/object.h"
 #include "schemas/date_range.h"
 #include "worker/cancellation.h"
 #include "worker/failures.h"
@@ -12,6 +13,7 @@
 #include "worker/plan.h"
 #include "worker/progress.h"
 #include "worker/settings.h"
+#include "worker/termination.h"
 
 #include <stdlib.h>
 
@@ -41,7 +43,7 @@ struct run {
 static bool must_stop(void *context)
 {
     const struct run *run = context;
-    return celery_should_stop(run->task);
+    return termination_came() || celery_should_stop(run->task);
 }
 
 static bool cancelled(struct run *run)
@@ -105,11 +107,20 @@ static bool merge(struct run *run)
     return false;
 }
 
+/* Whoever cancels leaves the tombstone and then deletes the object. So the tombstone is looked for before the
+ * object is made, and once more after: whoever left it between may have found no object yet. */
 static bool finish(struct run *run)
 {
     struct s3_version version;
+    struct error ignored;
     run->step = FAILURE_WRITING;
-    return !cancelled(run) && object_sink_finish(run->sink, &version, &run->error);
+    if (cancelled(run))
+        return false;
+    bool made = object_sink_finish(run->sink, &version, &run->error);
+    if (!cancelled(run))
+        return made;
+    (void)s3_delete(run->client, run->settings->merged_bucket, celery_task_id(run->task), &ignored);
+    return false;
 }
 
 static json_t *describe(const struct run *run)
@@ -151,6 +162,7 @@ json_t *merge_s3_files(struct celery_task *task, json_t *args, json_t *kwargs)
     if (!date_range_parse(start, end, 0, &run.range, &run.error))
         return celery_fail(task, "ValueError", "%s", run.error.message);
 
+    termination_catch();
     bool ok = !cancelled(&run) && plan(&run) && open_all(&run) && merge(&run) && finish(&run);
     json_t *result = ok ? describe(&run) : fail(&run);
     if (ok)
@@ -158,5 +170,6 @@ json_t *merge_s3_files(struct celery_task *task, json_t *args, json_t *kwargs)
                    run.plan.count, (unsigned long long)run.counters.bytes_written, run.range.start.text,
                    run.range.end.text, clock_monotonic() - run.began, run.plan.ignored);
     clear(&run);
+    termination_obey();
     return result;
 }

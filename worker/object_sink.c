@@ -14,8 +14,9 @@
 /* Later than any upload began, whatever the server's clock says. */
 #define ALL_UPLOADS 1e11
 
-/* No merge takes so long: an upload of this age has lost its worker, and the job was never run again (a
- * revoke with terminate ends a child wherever it is). Seconds. */
+/* No merge takes so long: an upload of this age has lost its worker, and the job was never run again.
+ * Seconds.
+ */
 #define STALE (7 * 86400.0)
 
 struct object_sink {

@@ -1,6 +1,7 @@
 #include "worker/progress.h"
 
 #include "common/clock.h"
+#include "worker/termination.h"
 
 #include <math.h>
 
@@ -31,7 +32,7 @@ void progress_begin(struct progress *progress, struct celery_task *task, const s
 bool progress_proceed(void *context, const struct merge_counters *counters)
 {
     struct progress *progress = context;
-    if (celery_should_stop(progress->task))
+    if (termination_came() || celery_should_stop(progress->task))
         return false;
     if (clock_monotonic() - progress->reported >= PROGRESS_INTERVAL)
         report(progress, counters);

@@ -19,7 +19,8 @@ struct progress {
 /* Reports once at the beginning: from then on the totals are known. */
 void progress_begin(struct progress *progress, struct celery_task *task, const struct plan *plan);
 
-/* A merge_options.proceed, `context` the struct progress. False when the task is to stop. */
+/* A merge_options.proceed, `context` the struct progress. False when the task is to stop: its soft time
+ * limit has passed, or it is being terminated. */
 bool progress_proceed(void *context, const struct merge_counters *counters);
 
 /* The object that is reported. A new reference. Pure. */

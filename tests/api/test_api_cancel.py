@@ -1,8 +1,13 @@
 """DELETE /download/<id>."""
 
+import pytest
+import redis
+
 from dev.servers import wait_for
 from tests.api.service import assert_problem, unknown_id
 from tests.api.test_api_merges import start_worker
+from tests.harness.buckets import unfinished_uploads
+from tests.worker.big_range import put_big_range
 from tests.worker.gate import Gate
 
 MIB = 1 << 20
@@ -76,24 +81,58 @@ def test_a_queued_merge_that_was_cancelled_never_begins(own_api, s3_server, tmp_
     worker.kill()
 
 
-def test_a_running_merge_is_stopped(own_api, s3_server, tmp_path):
-    api = own_api()
-    for number in range(4):
-        api.buckets.put(f"2019-08-19_{number}", (b"x" * 99 + b"\n") * 40000)
-    gate = Gate(s3_server.port, 4 * MIB)
-    try:
-        class Behind:
-            url, access_key, secret_key = gate.url, s3_server.access_key, s3_server.secret_key
+class Gated:
+    """A worker behind a gate in the middle of a merge: a part of its upload is in S3."""
 
-        worker = start_worker(tmp_path, api, Behind)
-        job = api.new_job("2019-08-19", "2019-08-19")
-        gate.wait_until_reached()
-        assert delete(api, job).status == 204
-        gate.open()
-        wait_for(lambda: api.app.AsyncResult(job).ready(), "the merge is over", 180)
-        assert api.get(f"/download/{job}").status == 410
-        assert api.buckets.merged_object(job) is None
-        worker.finish()
-        worker.kill()
-    finally:
-        gate.close()
+    def __init__(self, folder, api, s3):
+        self.api, self.uploads = api, lambda: unfinished_uploads(s3, api.buckets.merged)
+        put_big_range(api.buckets)
+        self.gate = Gate(s3.port, 0)
+
+        class Behind:
+            url, access_key, secret_key = self.gate.url, s3.access_key, s3.secret_key
+
+        self.worker = start_worker(folder, api, Behind)
+        self.job = api.new_job("2019-08-17", "2019-08-19")
+        wait_for(self._begun, "an upload", 180)
+
+    def _begun(self):
+        self.gate.step(MIB)
+        return (self.api.buckets.data / self.api.buckets.merged).exists() and self.uploads()
+
+    def close(self):
+        self.gate.close()
+        self.worker.kill()
+
+
+@pytest.fixture
+def merging(own_api, s3_server, tmp_path):
+    one = Gated(tmp_path, own_api(), s3_server)
+    yield one
+    one.close()
+
+
+def test_a_running_merge_is_stopped_where_it_is_and_leaves_no_upload(merging):
+    api, job = merging.api, merging.job
+    assert delete(api, job).status == 204
+    # The gate holds all answers back: the merge cannot come to its end, it must have been stopped.
+    wait_for(lambda: not merging.uploads(), "the end of the upload", 120)
+    merging.gate.open()
+    wait_for(lambda: api.app.AsyncResult(job).state == "REVOKED", "the end of the task", 180)
+    assert api.get(f"/download/{job}").status == 410
+    assert api.buckets.merged_object(job) is None
+    next_job = api.new_job("2019-08-17", "2019-08-19")
+    wait_for(lambda: api.get(f"/download/{next_job}").status == 200, "the next merge", 180)
+    assert merging.uploads() == []
+    merging.worker.finish()
+
+
+def test_a_worker_that_cannot_hear_of_it_finds_the_merge_cancelled_when_it_would_complete(merging):
+    api, job = merging.api, merging.job
+    with redis.Redis.from_url(api.redis_url) as connection:
+        connection.set(f"logmerge:cancelled:{job}", "1")
+    merging.gate.open()
+    wait_for(lambda: api.app.AsyncResult(job).state == "FAILURE", "the end of the task", 180)
+    assert api.buckets.merged_object(job) is None and merging.uploads() == []
+    assert api.get(f"/download/{job}").status == 410
+    merging.worker.finish()

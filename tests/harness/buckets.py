@@ -3,6 +3,8 @@
 import pathlib
 import subprocess
 
+import boto3
+
 
 class Buckets:
     """A pair of buckets of one test: `logs` is read, `merged` is written."""
@@ -24,6 +26,13 @@ class Buckets:
         """What is stored under the key in `merged`, or None."""
         path = self.data / self.merged / key
         return path.read_bytes() if path.exists() else None
+
+
+def unfinished_uploads(server, bucket):
+    """The multipart uploads of a bucket that are neither completed nor aborted."""
+    client = boto3.client("s3", endpoint_url=server.url, region_name="us-east-1",
+                          aws_access_key_id=server.access_key, aws_secret_access_key=server.secret_key)
+    return client.list_multipart_uploads(Bucket=bucket).get("Uploads") or []
 
 
 def sorted_by_sort(*contents):

@@ -8,25 +8,17 @@ import signal
 import time
 import uuid
 
-import boto3
 import pytest
 import redis
 
 from dev.servers import RabbitMQ, wait_for
-from tests.harness.buckets import sorted_by_sort
+from tests.harness.buckets import sorted_by_sort, unfinished_uploads
 from tests.harness.workers import celery_app
 from tests.worker.big_range import put_big_range
 
 WAIT = 280
 pytestmark = pytest.mark.timeout(600)
 RANGE = ["2019-08-17", "2019-08-19"]
-
-
-def unfinished_uploads(server, bucket):
-    """The multipart uploads of a bucket that are neither completed nor aborted."""
-    client = boto3.client("s3", endpoint_url=server.url, region_name="us-east-1",
-                          aws_access_key_id=server.access_key, aws_secret_access_key=server.secret_key)
-    return client.list_multipart_uploads(Bucket=bucket).get("Uploads") or []
 
 
 def check_end(sent, buckets, files, server):
