@@ -1,29 +1,25 @@
 #include "celeryc/amqp/owned_thread.h"
 
 #include "common/clock.h"
+#include "common/condition.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define INTERRUPT_GRACE 0.5 /* seconds for a thread whose connection was interrupted to notice */
 
 bool owned_thread_init(struct owned_thread *thread, struct error *error)
 {
-    pthread_condattr_t attributes;
     memset(thread, 0, sizeof *thread);
     thread->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (thread->wake_fd < 0)
         return error_set_errno(error, "eventfd");
     pthread_mutex_init(&thread->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&thread->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&thread->changed);
     return true;
 }
 
@@ -95,11 +91,9 @@ double owned_thread_stop_time(const struct owned_thread *thread)
 
 static bool wait_for_end(struct owned_thread *thread, double until)
 {
-    struct timespec at = {.tv_sec = (time_t)until, .tv_nsec = (long)((until - (double)(time_t)until) * 1e9)};
-    int failed = 0;
     pthread_mutex_lock(&thread->mutex);
-    while (!thread->ended && failed == 0)
-        failed = pthread_cond_timedwait(&thread->changed, &thread->mutex, &at);
+    while (!thread->ended && condition_wait_until(&thread->changed, &thread->mutex, until))
+        continue;
     bool ended = thread->ended;
     pthread_mutex_unlock(&thread->mutex);
     return ended;

@@ -1,13 +1,13 @@
 #include "celeryc/amqp/publisher_state.h"
 
 #include "common/clock.h"
+#include "common/condition.h"
 #include "common/log.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* ---- lists ---- */
 
@@ -271,14 +271,10 @@ static void tell_waiter(void *context, enum publish_outcome outcome, const char 
 static struct waiter *waiter_new(void)
 {
     struct waiter *waiter = calloc(1, sizeof *waiter);
-    pthread_condattr_t attributes;
     if (waiter == NULL)
         return NULL;
     pthread_mutex_init(&waiter->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&waiter->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&waiter->changed);
     return waiter;
 }
 
@@ -314,9 +310,7 @@ bool publisher_publish(struct publisher *publisher, struct wire_message *take, d
     double deadline = clock_monotonic() + timeout;
     double until =
         deadline + 0.25; /* the thread tells at the deadline, unless it is waiting for the broker itself */
-    struct timespec at = {.tv_sec = (time_t)until, .tv_nsec = (long)((until - (double)(time_t)until) * 1e9)};
     struct waiter *waiter = waiter_new();
-    int failed = 0;
     if (waiter == NULL)
         return error_set(error, ERROR_MEMORY, "no memory for a message");
     if (!publisher_send(publisher, take, deadline, tell_waiter, waiter, error)) {
@@ -324,8 +318,8 @@ bool publisher_publish(struct publisher *publisher, struct wire_message *take, d
         return false;
     }
     pthread_mutex_lock(&waiter->mutex);
-    while (!waiter->told && failed == 0)
-        failed = pthread_cond_timedwait(&waiter->changed, &waiter->mutex, &at);
+    while (!waiter->told && condition_wait_until(&waiter->changed, &waiter->mutex, until))
+        continue;
     bool told = waiter->told;
     waiter->abandoned = !told;
     pthread_mutex_unlock(&waiter->mutex);

@@ -1,13 +1,13 @@
 #include "celeryc/results/redis_thread.h"
 
 #include "common/clock.h"
+#include "common/condition.h"
 
 #include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define FOREVER 1e9 /* seconds; longer than any machine runs */
@@ -163,11 +163,10 @@ static bool settle_all(struct redis_thread *thread, double now, const struct err
 /* Locked: waits until `until`, a wake-up (unless `deaf`), or the end. */
 static void wait_until(struct redis_thread *thread, double until, bool deaf)
 {
-    struct timespec time = {.tv_sec = (time_t)until, .tv_nsec = (long)((until - floor(until)) * 1e9)};
-    int result = 0;
+    bool woken;
     do {
-        result = pthread_cond_timedwait(&thread->wake, &thread->mutex, &time);
-    } while (deaf && result == 0 && !atomic_load(&thread->cancel));
+        woken = condition_wait_until(&thread->wake, &thread->mutex, until);
+    } while (deaf && woken && !atomic_load(&thread->cancel));
 }
 
 /* One round: sends what is due, and waits for the next. Locked. */
@@ -222,7 +221,6 @@ static bool start(struct redis_thread *thread, struct error *error)
 struct redis_thread *redis_thread_new(const struct redis_endpoint *endpoint, double connect_timeout,
                                       double timeout, struct error *error)
 {
-    pthread_condattr_t monotonic;
     struct redis_thread *thread = calloc(1, sizeof *thread);
     if (thread == NULL) {
         error_set(error, ERROR_MEMORY, "out of memory");
@@ -234,11 +232,8 @@ struct redis_thread *redis_thread_new(const struct redis_endpoint *endpoint, dou
     thread->last_report = &thread->reports;
     thread->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&thread->mutex, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&thread->wake, &monotonic);
-    pthread_cond_init(&thread->ended, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    condition_init(&thread->wake);
+    condition_init(&thread->ended);
     if (thread->fd >= 0 ? start(thread, error) : error_set_errno(error, "no eventfd"))
         return thread;
     if (thread->fd >= 0)
@@ -252,11 +247,10 @@ void redis_thread_free(struct redis_thread *thread, double timeout)
     if (thread == NULL)
         return;
     double until = clock_monotonic() + fmax(timeout, 0);
-    struct timespec time = {.tv_sec = (time_t)until, .tv_nsec = (long)((until - floor(until)) * 1e9)};
     redis_thread_lock(thread);
     thread->stopping = true;
     pthread_cond_signal(&thread->wake);
-    while (!thread->stopped && pthread_cond_timedwait(&thread->ended, &thread->mutex, &time) == 0)
+    while (!thread->stopped && condition_wait_until(&thread->ended, &thread->mutex, until))
         continue;
     atomic_store(&thread->cancel, true);
     pthread_cond_signal(&thread->wake);
