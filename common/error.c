@@ -61,7 +61,7 @@ const char *error_code_name(enum error_code code)
         [ERROR_INVALID] = "invalid",     [ERROR_LIMIT] = "limit",         [ERROR_NOT_FOUND] = "not-found",
         [ERROR_DENIED] = "denied",       [ERROR_UNAVAILABLE] = "unavailable", [ERROR_TIMEOUT] = "timeout",
         [ERROR_CANCELLED] = "cancelled", [ERROR_CHANGED] = "changed",     [ERROR_UNSORTED] = "unsorted",
-        [ERROR_PROTOCOL] = "protocol",
+        [ERROR_PROTOCOL] = "protocol",   [ERROR_UNSUPPORTED] = "unsupported",
     };
     if ((size_t)code >= sizeof names / sizeof names[0] || names[code] == NULL)
         return "unknown";

@@ -27,6 +27,7 @@ enum error_code {
     ERROR_CHANGED,      /* the object is not the one it was when the work began */
     ERROR_UNSORTED,     /* a merge input is not sorted */
     ERROR_PROTOCOL,     /* a server answered what its protocol does not allow */
+    ERROR_UNSUPPORTED,  /* what was chosen (a backend, say) cannot do this; another could */
 };
 
 struct error {

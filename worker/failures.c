@@ -26,6 +26,7 @@ const char *failure_type(enum failure_step step, enum error_code code)
     case ERROR_INVALID:
     case ERROR_NOT_FOUND:
     case ERROR_PROTOCOL:
+    case ERROR_UNSUPPORTED:
         break;
     }
     return "StorageError";

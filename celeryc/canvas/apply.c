@@ -406,6 +406,8 @@ static json_t *send_header(struct canvas *canvas, struct chord_run *run, const s
         json_decref(args);
         return header_result;
     }
+    if (!canvas_allows_chords(canvas))
+        return header_result;
     if (any_is_group(results))
         canvas_plan_chord_group(canvas, freeze->group_id, result_tuple(header_result));
     json_decref(header_result);

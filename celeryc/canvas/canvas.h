@@ -33,6 +33,7 @@ struct canvas {
     const char *default_queue;            /* NULL: "celery" */
     const char *task_id, *root_id;        /* of the task that sends; NULL: a client sends */
     double now;                           /* clock_wall() */
+    const char *chords_refused;           /* why no chord can be sent, chord_refusal(); NULL: it can */
     bool from_message; /* what is applied was in a message: arguments that stay as they came are shown as a
                           list */
 
@@ -95,5 +96,7 @@ json_t *canvas_freeze_group(struct canvas *canvas, json_t *group, const struct f
 bool canvas_plan_message(struct canvas *canvas, const char *task, const struct signature_call *call);
 bool canvas_plan_chord_size(struct canvas *canvas, const char *group, size_t size);
 bool canvas_plan_chord_group(struct canvas *canvas, const char *group, json_t *tuple); /* takes */
+/* Backend.ensure_chords_allowed(): false, and the canvas has failed with ERROR_UNSUPPORTED. */
+bool canvas_allows_chords(struct canvas *canvas);
 
 #endif

@@ -41,6 +41,12 @@ bool canvas_fail(struct canvas *canvas, enum error_code code, const char *format
     return error_set(&canvas->error, code, "%s", text);
 }
 
+bool canvas_allows_chords(struct canvas *canvas)
+{
+    return canvas->chords_refused == NULL ||
+           canvas_fail(canvas, ERROR_UNSUPPORTED, "%s", canvas->chords_refused);
+}
+
 /* ---- steps ---- */
 
 static struct canvas_step *add_step(struct canvas *canvas, enum canvas_step_kind kind)

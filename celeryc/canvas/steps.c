@@ -134,7 +134,7 @@ static void add_step(struct walk *walk, json_t *task)
     json_array_append_new(walk->results, result);
     walk->previous = task;
     set_result(walk, result);
-    if (signature_kind(task) != SIGNATURE_CHORD)
+    if (signature_kind(task) != SIGNATURE_CHORD || !canvas_allows_chords(walk->canvas))
         return;
     while (json_is_object(json_object_get(walk->result, "parent")))
         set_result(walk, json_object_get(walk->result, "parent"));

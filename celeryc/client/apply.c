@@ -3,6 +3,7 @@
 #include "celeryc/client/client_state.h"
 #include "celeryc/include/celeryc/canvas.h"
 #include "celeryc/message/json_text.h"
+#include "celeryc/results/chord.h"
 #include "common/clock.h"
 
 #include <stdio.h>
@@ -45,8 +46,6 @@ static bool store(struct celery_client *client, const char *group, const char *s
                   double deadline, struct error *error)
 {
     double left = deadline - clock_monotonic();
-    if (client->store == NULL)
-        return error_set(error, ERROR_INVALID, "a chord needs a result backend, and the client has none");
     if (left <= 0)
         return error_set(error, ERROR_TIMEOUT, "the chord %.64s is not stored in time", group);
     char *key = group_key(client, group, suffix);
@@ -114,6 +113,7 @@ bool celery_apply(struct celery_client *client, json_t *signature, json_t *args,
     canvas.reply_to = client->oid;
     canvas.origin = client->origin;
     canvas.default_queue = client->options.default_queue;
+    canvas.chords_refused = chord_refusal(client->options.result_backend);
     canvas.now = clock_wall();
     json_t *made = canvas_apply(&canvas, signature, args, NULL, NULL);
     bool sent = send_plan(client, &canvas, timeout, error);

@@ -1,6 +1,7 @@
 #include "celeryc/client/client_state.h"
 
 #include "celeryc/client/control_exchange.h"
+#include "celeryc/results/rpc.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +46,8 @@ static void fill_options(struct celery_client *client, const struct celery_clien
 
 static bool is_store(const char *url)
 {
-    return url != NULL && url[0] != '\0' && strncmp(url, "disabled", strlen("disabled")) != 0;
+    return url != NULL && url[0] != '\0' && strncmp(url, "disabled", strlen("disabled")) != 0 &&
+           !rpc_is_url(url);
 }
 
 static bool connect_all(struct celery_client *client, struct error *error)

@@ -3,6 +3,7 @@
 #include "celeryc/message/json_text.h"
 #include "celeryc/message/json_whole.h"
 #include "celeryc/results/backend_state.h"
+#include "celeryc/results/rpc.h"
 #include "common/bytes.h"
 #include "common/uuid.h"
 
@@ -13,6 +14,21 @@
 
 #define DONE_SECONDS "300"
 #define KEY_SIZE_MOST (RESULT_PREFIX_SIZE + 4200)
+
+#define WHAT_IS_A_CHORD                                                                                      \
+    "Note that a group chained with a task is also upgraded to be a chord,\n"                                \
+    "as this pattern requires synchronization.\n\n"                                                          \
+    "Result backends that supports chords: Redis, Database, Memcached, and more."
+
+const char *chord_refusal(const char *url)
+{
+    struct redis_endpoint endpoint;
+    if (rpc_is_url(url))
+        return "The \"rpc\" result backend does not support chords!\n\n" WHAT_IS_A_CHORD;
+    if (redis_endpoint_parse(url, &endpoint, NULL) && endpoint.disabled)
+        return "Starting chords requires a result backend to be configured.\n\n" WHAT_IS_A_CHORD;
+    return NULL;
+}
 
 /* A key of a group, in a buffer of the caller's. */
 struct group_key {

@@ -1,8 +1,8 @@
 /* Chords in Redis: how many parts there are, what they returned, and who sends the body. Keys and values are
  * Celery's, so that C and Python workers share chords. Source: celery/backends/redis.py 5.7.
  *
- * `deadline` is on clock_monotonic(), 0: 60 s. Without a result backend nothing is kept, and no chord ever
- * completes. */
+ * `deadline` is on clock_monotonic(), 0: 60 s. Without a result backend nothing is kept: parts of a chord
+ * that another has sent do not complete it. */
 #ifndef CELERYC_RESULTS_CHORD_H
 #define CELERYC_RESULTS_CHORD_H
 
@@ -10,6 +10,10 @@
 
 #define CHORD_CLAIM_SIZE 33
 #define CHORD_CLAIM_SECONDS 6 /* twice the 3 s for which Celery waits for a header's results */
+
+/* Why chords cannot be sent with the result backend of this URL, in Celery's words (ensure_chords_allowed());
+ * NULL: they can. */
+const char *chord_refusal(const char *url);
 
 /* Before the last part is sent: of this group there are so many. Forgets an earlier run of the same group. */
 bool chord_set_size(struct backend *backend, const char *group, json_int_t size, double deadline,

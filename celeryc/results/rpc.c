@@ -12,7 +12,8 @@ bool rpc_is_wanted(const struct task_meta *meta)
     return meta->reply_to != NULL && meta->reply_to[0] != '\0';
 }
 
-bool rpc_message(const struct task_meta *meta, struct wire_message *message, struct error *error)
+bool rpc_message(const struct task_meta *meta, bool persistent, struct wire_message *message,
+                 struct error *error)
 {
     bool has_own = meta->correlation_id != NULL && meta->correlation_id[0] != '\0';
     message->body = task_meta_encode(meta, &message->body_size, error);
@@ -23,7 +24,7 @@ bool rpc_message(const struct task_meta *meta, struct wire_message *message, str
     message->content_type = strdup("application/json");
     message->content_encoding = strdup("utf-8");
     message->correlation_id = strdup(has_own ? meta->correlation_id : meta->task_id);
-    message->delivery_mode = 1; /* result_persistent is off by default */
+    message->delivery_mode = persistent ? 2 : 1;
     message->priority = 0;
     message->headers = json_object();
     bool whole = message->exchange != NULL && message->routing_key != NULL && message->content_type != NULL &&

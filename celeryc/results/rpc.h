@@ -14,8 +14,10 @@ bool rpc_is_url(const char *url);
 /* Whether anybody asked for the states of this task. */
 bool rpc_is_wanted(const struct task_meta *meta);
 
-/* Fills `message`, which the caller has initialised and clears in any case, with a wanted state.
- * ERROR_INVALID: what JSON cannot hold. */
-bool rpc_message(const struct task_meta *meta, struct wire_message *message, struct error *error);
+/* Fills `message`, which the caller has initialised and clears in any case, with a wanted state;
+ * `persistent`: it survives a restart of the broker in a queue that does (result_persistent). ERROR_INVALID:
+ * what JSON cannot hold. */
+bool rpc_message(const struct task_meta *meta, bool persistent, struct wire_message *message,
+                 struct error *error);
 
 #endif

@@ -115,7 +115,7 @@ static json_t *chord(struct celery_task *task, json_t *args, json_t *kwargs)
                              &result, &error);
     json_decref(made);
     if (!sent)
-        return celery_fail(task, "ValueError", "%s", error.message);
+        return celery_fail(task, follow_exception_type(&error, "ValueError"), "%s", error.message);
     return result == NULL ? json_null() : result;
 }
 
@@ -134,7 +134,7 @@ static json_t *group(struct celery_task *task, json_t *args, json_t *kwargs)
         sent && follow_apply(child_of(task), task, each, partial, options, NULL, &error);
     json_decref(options);
     if (!sent)
-        return celery_fail(task, "ValueError", "%s", error.message);
+        return celery_fail(task, follow_exception_type(&error, "ValueError"), "%s", error.message);
     if (json_truth(add)) {
         if (task->children == NULL)
             task->children = json_array();

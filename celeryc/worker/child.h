@@ -25,6 +25,7 @@ struct child_options {
     struct broker_options broker; /* for what tasks and canvases publish; `purpose` is set by the child */
     const char *default_queue;    /* "celery"; NULL is that */
     bool result_extended;
+    bool result_persistent;    /* of rpc */
     bool track_started;        /* for all types */
     size_t max_memory;         /* bytes of resident memory after which it asks to be replaced; 0 none */
     void (*child_start)(void); /* once, before the first task; or NULL */

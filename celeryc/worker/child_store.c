@@ -298,7 +298,7 @@ static bool reply(struct child *child, const struct task_meta *meta, double pati
         struct wire_message message;
         wire_message_init(&message);
         bool sent = open_publisher(child, error) &&
-                    rpc_message(meta, &message, error);
+                    rpc_message(meta, child->options->result_persistent, &message, error);
         sent = sent && publisher_publish(child->publisher, &message, fmin(ATTEMPT, patience), error);
         wire_message_clear(&message);
         if (sent || error->code == ERROR_NOT_FOUND)

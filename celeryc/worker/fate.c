@@ -260,7 +260,7 @@ static bool reply(struct course *course, const struct task_meta *meta, struct er
     if (worker->publisher == NULL)
         return error_set(error, ERROR_CANCELLED, "the worker stops");
     wire_message_init(&message);
-    bool begun = rpc_message(meta, &message, error) &&
+    bool begun = rpc_message(meta, worker->options.result_persistent, &message, error) &&
                  confirms_send(worker->confirms, &message, 0, on_replied, course, error);
     wire_message_clear(&message);
     return begun;

@@ -21,6 +21,13 @@ const struct celery_task_type *follow_find_type(const struct child *child, const
     return NULL;
 }
 
+const char *follow_exception_type(const struct error *error, const char *invalid)
+{
+    return error->code == ERROR_INVALID       ? invalid
+           : error->code == ERROR_UNSUPPORTED ? "NotImplementedError"
+                                              : "kombu.exceptions.OperationalError";
+}
+
 void follow_canvas(struct child *child, const struct celery_task *task, struct canvas *canvas)
 {
     canvas_init(canvas);
@@ -30,6 +37,7 @@ void follow_canvas(struct child *child, const struct celery_task *task, struct c
     canvas->reply_to = child->oid;
     canvas->origin = child->options->hostname;
     canvas->default_queue = child->options->default_queue;
+    canvas->chords_refused = chord_refusal(child->options->rpc ? "rpc://" : child->options->backend.url);
     canvas->task_id = task->message->id;
     canvas->root_id = task->message->root_id;
     canvas->now = clock_wall();

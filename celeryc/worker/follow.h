@@ -43,6 +43,9 @@ bool follow_send(struct child *child, struct celery_task *task, struct canvas *c
 bool follow_apply(struct child *child, struct celery_task *task, json_t *signature, json_t *args,
                   json_t *options, json_t **result, struct error *error);
 
+/* The Python type of what such a fault is raised as; `invalid`: for ERROR_INVALID. */
+const char *follow_exception_type(const struct error *error, const char *invalid);
+
 /* The type that is registered under a name, or NULL. */
 const struct celery_task_type *follow_find_type(const struct child *child, const char *name);
 /* Calls a task's function here and now, inside the run of another; NULL with `*failure` the exception
@@ -70,7 +73,8 @@ void follow_chord_error(struct child *child, struct celery_task *task, json_t *c
                         json_t *cause);
 /* {"exc_type": "ChordError" ...}; a new reference. */
 json_t *follow_new_chord_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Whether a status is one that what waits for the task fails by, states.PROPAGATE_STATES; NULL: it is none. */
+/* Whether a status is one that what waits for the task fails by, states.PROPAGATE_STATES; NULL: it is none.
+ */
 bool follow_has_failed(const char *status);
 /* What the members of a group have become that are all said to have ended, nested as they are; null where
  * nothing is stored. The members of groups inside it are waited for, 3 s in all. NULL with `*failure` (a new

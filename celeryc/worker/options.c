@@ -180,6 +180,8 @@ static struct setting *build_table(struct worker_options *o, const struct celery
          "Put before every key in Redis (result_backend_transport_options global_keyprefix).", false},
         {"result-extended", 0, "CELERY_RESULT_EXTENDED", SETTING_FLAG, &o->result_extended, NULL, 0, 0, NULL,
          "Stores name, arguments, worker, retries and queue with each result (result_extended).", false},
+        {"result-persistent", 0, "CELERY_RESULT_PERSISTENT", SETTING_FLAG, &o->result_persistent, NULL, 0, 0,
+         NULL, "Results that are sent as messages (rpc://) are persistent (result_persistent).", false},
         {"track-started", 0, "CELERY_TASK_TRACK_STARTED", SETTING_FLAG, &o->track_started, NULL, 0, 0, NULL,
          "Stores the state STARTED when a task begins (task_track_started).", false},
         {"reject-on-worker-lost", 0, "CELERY_TASK_REJECT_ON_WORKER_LOST", SETTING_FLAG,

@@ -13,8 +13,7 @@ static struct child *child_of(const struct celery_task *task)
 /* Fails with what Python would raise for it. */
 static json_t *fail(struct celery_task *task, const char *invalid, const struct error *error)
 {
-    const char *type = error->code == ERROR_INVALID ? invalid : "kombu.exceptions.OperationalError";
-    return celery_fail(task, type, "%s", error->message);
+    return celery_fail(task, follow_exception_type(error, invalid), "%s", error->message);
 }
 
 json_t *celery_apply_async(struct celery_task *task, json_t *signature)

@@ -160,3 +160,16 @@ def test_a_late_task_is_acknowledged_when_its_result_is_sent(worker, rpc_app, an
     sent = ask(rpc_app, "demo.sleep_late", (0.5,))
     assert [state["body"]["result"] for state in answers(sent.id)] == [0.5]
     wait_until_empty(rabbitmq, vhost)
+
+
+def test_results_are_persistent_where_that_is_asked_for(worker, rpc_app, answers, tmp_path, broker_url, request):
+    def modes():
+        found = [answers(ask(rpc_app, name, (1, 2)).id) for name in ("demo.add", "demo.no_such_task")]
+        return [state["properties"]["delivery_mode"] for states in found for state in states]
+
+    one = worker("--result-persistent", backend="rpc://")
+    assert modes() == [2, 2]  # from a child, and from the parent
+    one.finish()
+    genuine = PythonWorker(tmp_path, broker_url, "rpc://", options=["--", "result.persistent=1"])
+    request.addfinalizer(genuine.kill)
+    assert modes() == [2, 2]

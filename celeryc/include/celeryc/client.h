@@ -22,7 +22,7 @@ struct celery_client;
 
 struct celery_client_options { /* text is borrowed and must outlive the client; NULL and 0 are the defaults */
     const char *broker_url;    /* CELERY_BROKER_URL; amqp://guest:guest@localhost:5672// */
-    const char *result_backend; /* redis://localhost:6379/0; NULL: results cannot be read */
+    const char *result_backend; /* redis://localhost:6379/0; NULL: results cannot be read, nor with rpc:// */
     const char *origin;         /* "gen<pid>@<host>" */
     const char *default_queue;  /* "celery" */
     json_t *queue_arguments;    /* borrowed: arguments of the default queue, which is declared; or NULL */

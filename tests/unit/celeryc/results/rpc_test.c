@@ -15,7 +15,7 @@ static void a_result_is_sent_to_who_waits_for_it(void)
                                    .reply_to = "who-waits",
                                    .correlation_id = "which-one"};
     wire_message_init(&wire);
-    CU_ASSERT_FATAL(rpc_message(&meta, &wire, &error));
+    CU_ASSERT_FATAL(rpc_message(&meta, false, &wire, &error));
     CU_ASSERT_STRING_EQUAL(wire.exchange, "");
     CU_ASSERT_STRING_EQUAL(wire.routing_key, "who-waits");
     CU_ASSERT_STRING_EQUAL(wire.correlation_id, "which-one");
@@ -36,8 +36,19 @@ static void the_task_s_id_stands_in_for_a_missing_correlation_id(void)
     struct wire_message wire;
     const struct task_meta meta = {.task_id = "some-id", .status = "RETRY", .reply_to = "who-waits"};
     wire_message_init(&wire);
-    CU_ASSERT_FATAL(rpc_message(&meta, &wire, &error));
+    CU_ASSERT_FATAL(rpc_message(&meta, false, &wire, &error));
     CU_ASSERT_STRING_EQUAL(wire.correlation_id, "some-id");
+    wire_message_clear(&wire);
+}
+
+static void a_persistent_result_is_marked_as_one(void)
+{
+    struct error error;
+    struct wire_message wire;
+    const struct task_meta meta = {.task_id = "some-id", .status = "SUCCESS", .reply_to = "who-waits"};
+    wire_message_init(&wire);
+    CU_ASSERT_FATAL(rpc_message(&meta, true, &wire, &error));
+    CU_ASSERT_EQUAL(wire.delivery_mode, 2);
     wire_message_clear(&wire);
 }
 
@@ -52,4 +63,5 @@ static void only_rpc_urls_are_rpc(void)
 UNIT_MAIN("rpc", {"a result is sent to who waits for it", a_result_is_sent_to_who_waits_for_it},
           {"the task's id stands in for a missing correlation id",
            the_task_s_id_stands_in_for_a_missing_correlation_id},
+          {"a persistent result is marked as one", a_persistent_result_is_marked_as_one},
           {"only rpc:// URLs are rpc", only_rpc_urls_are_rpc})
