@@ -6,6 +6,8 @@
 
 #include <stdarg.h>
 
+#define LEVELS_MOST 200 /* of canvases in canvases, where one is looked at as a whole */
+
 /* ---- one task ---- */
 
 json_t *celery_signature(const char *task, json_t *args, json_t *kwargs)
@@ -103,6 +105,33 @@ json_t *celery_link_error(json_t *signature, json_t *errback)
 json_t *celery_clone(json_t *signature)
 {
     return json_is_object(signature) ? signature_clone(signature, NULL, NULL, NULL) : NULL;
+}
+
+static bool is_signature(const json_t *value, size_t levels)
+{
+    const json_t *parts = json_object_get(value, "kwargs"), *task;
+    enum signature_kind kind = signature_kind(value);
+    size_t index;
+    if (levels == 0 || !json_is_string(json_object_get(value, "task")))
+        return false;
+    if (kind == SIGNATURE_TASK)
+        return true;
+    if (kind == SIGNATURE_CHORD && !is_signature(json_object_get(parts, "body"), levels - 1))
+        return false;
+    const json_t *tasks = json_object_get(parts, kind == SIGNATURE_CHORD ? "header" : "tasks");
+    if (kind == SIGNATURE_CHORD && json_is_object(tasks)) /* a group, or another chord */
+        return is_signature(tasks, levels - 1);
+    json_array_foreach(tasks, index, task)
+    {
+        if (!is_signature(task, levels - 1))
+            return false;
+    }
+    return json_is_array(tasks);
+}
+
+bool celery_is_signature(const json_t *value)
+{
+    return is_signature(value, LEVELS_MOST);
 }
 
 /* ---- what is composed ---- */

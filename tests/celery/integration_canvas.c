@@ -1,8 +1,6 @@
 /* Tasks that send others, are replaced by others, or return signatures. */
 #include "integration_tasks.h"
 
-#include <string.h>
-
 #define TASK(name) "t.integration.tasks." name
 #define ADD TASK("add")
 #define IDENTITY TASK("identity")
@@ -146,30 +144,27 @@ json_t *add_to_all(struct celery_task *task, json_t *args, json_t *kwargs)
     return subtasks == NULL ? NULL : celery_replace(task, celery_group_of(subtasks));
 }
 
-/* Returns 0 after it. */
-static json_t *add_to_chord(struct celery_task *task, json_t *signature)
+static bool add_to_chord(struct celery_task *task, json_t *signature)
 {
     json_t *result = celery_add_to_chord(task, signature);
     json_decref(result);
-    return result == NULL ? NULL : json_integer(0);
+    return result != NULL;
 }
 
 json_t *add_to_all_to_chord(struct celery_task *task, json_t *args, json_t *kwargs)
 {
-    json_t *nums, *val, *signature, *zero = json_integer(0);
+    json_t *nums, *val, *signature;
     size_t index;
     if (!celery_args(task, args, kwargs, "nums:o val:o", &nums, &val))
         return NULL;
     json_t *signatures = add_to_each(task, nums, val);
+    bool added = signatures != NULL;
     json_array_foreach(signatures, index, signature)
     {
-        json_decref(zero);
-        zero = add_to_chord(task, json_incref(signature));
-        if (zero == NULL)
-            break;
+        added = added && add_to_chord(task, json_incref(signature));
     }
     json_decref(signatures);
-    return zero;
+    return added ? json_integer(0) : NULL;
 }
 
 json_t *add_chord_to_chord(struct celery_task *task, json_t *args, json_t *kwargs)
@@ -180,7 +175,8 @@ json_t *add_chord_to_chord(struct celery_task *task, json_t *args, json_t *kwarg
     json_t *subtasks = add_to_each(task, nums, val);
     if (subtasks == NULL)
         return NULL;
-    return add_to_chord(task, celery_chain(celery_group_of(subtasks), celery_s(TASK("tsum"), NULL), NULL));
+    json_t *chord = celery_chain(celery_group_of(subtasks), celery_s(TASK("tsum"), NULL), NULL);
+    return add_to_chord(task, chord) ? json_integer(0) : NULL;
 }
 
 json_t *second_order_replace1(struct celery_task *task, json_t *args, json_t *kwargs)
@@ -248,9 +244,16 @@ json_t *replace_with_stamped_task(struct celery_task *task, json_t *args, json_t
 
 /* ---- signatures as values ---- */
 
+/* add.s() */
 static json_t *a(void)
 {
     return celery_s(ADD, NULL);
+}
+
+/* [add.s()] */
+static json_t *list_of_a(void)
+{
+    return json_pack("[o]", a());
 }
 
 /* Returns it where the task was called without arguments, else fails. */
@@ -274,7 +277,7 @@ json_t *return_nested_signature_chain_group(struct celery_task *task, json_t *ar
 
 json_t *return_nested_signature_chain_chord(struct celery_task *task, json_t *args, json_t *kwargs)
 {
-    return return_signature(task, args, kwargs, celery_chain(celery_chord(json_pack("[o]", a()), a()), NULL));
+    return return_signature(task, args, kwargs, celery_chain(celery_chord(list_of_a(), a()), NULL));
 }
 
 json_t *return_nested_signature_group_chain(struct celery_task *task, json_t *args, json_t *kwargs)
@@ -289,7 +292,7 @@ json_t *return_nested_signature_group_group(struct celery_task *task, json_t *ar
 
 json_t *return_nested_signature_group_chord(struct celery_task *task, json_t *args, json_t *kwargs)
 {
-    return return_signature(task, args, kwargs, celery_group(celery_chord(json_pack("[o]", a()), a()), NULL));
+    return return_signature(task, args, kwargs, celery_group(celery_chord(list_of_a(), a()), NULL));
 }
 
 json_t *return_nested_signature_chord_chain(struct celery_task *task, json_t *args, json_t *kwargs)
@@ -304,32 +307,8 @@ json_t *return_nested_signature_chord_group(struct celery_task *task, json_t *ar
 
 json_t *return_nested_signature_chord_chord(struct celery_task *task, json_t *args, json_t *kwargs)
 {
-    json_t *inner = celery_chord(json_pack("[o]", a()), a());
+    json_t *inner = celery_chord(list_of_a(), a());
     return return_signature(task, args, kwargs, celery_chord(inner, a()));
-}
-
-/* Whether it and all that is in it are signatures, `depth` levels at most. */
-static bool is_signature(json_t *value, int depth)
-{
-    size_t index;
-    json_t *member;
-    if (!json_is_string(json_object_get(value, "task")) || depth == 0)
-        return false;
-    json_t *parts = json_object_get(value, "kwargs");
-    json_t *type = json_object_get(value, "subtask_type"), *body = json_object_get(parts, "body");
-    json_t *tasks = json_object_get(parts, "tasks");
-    if (!json_is_string(type))
-        return true;
-    if (strcmp(json_string_value(type), "chord") == 0)
-        tasks = json_object_get(parts, "header");
-    if (json_is_object(tasks))
-        tasks = json_object_get(json_object_get(tasks, "kwargs"), "tasks");
-    json_array_foreach(tasks, index, member)
-    {
-        if (!is_signature(member, depth - 1))
-            return false;
-    }
-    return strcmp(json_string_value(type), "chord") != 0 || is_signature(body, depth - 1);
 }
 
 json_t *rebuild_signature(struct celery_task *task, json_t *args, json_t *kwargs)
@@ -337,7 +316,7 @@ json_t *rebuild_signature(struct celery_task *task, json_t *args, json_t *kwargs
     json_t *sig_dict;
     if (!celery_args(task, args, kwargs, "sig_dict:o", &sig_dict))
         return NULL;
-    if (!is_signature(sig_dict, 100))
-        return celery_fail(task, "TypeError", "this is not a signature object");
+    if (!celery_is_signature(sig_dict))
+        return celery_fail(task, "TypeError", "sig_dict is not a signature object");
     return json_null();
 }

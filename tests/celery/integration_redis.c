@@ -115,8 +115,8 @@ json_t *sum_and_record(struct celery_task *task, json_t *args, json_t *kwargs)
     return sum;
 }
 
-/* ---- errbacks: old ones get the id of what failed, new ones its request, the exception and its traceback
- * ---- */
+/* ---- errbacks: old ones get the id of what failed; new ones its request, the exception, the traceback ----
+ */
 
 json_t *errback_old_style(struct celery_task *task, json_t *args, json_t *kwargs)
 {

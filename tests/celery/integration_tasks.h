@@ -31,14 +31,14 @@ bool redis_push_text(struct celery_task *task, const char *key, const char *text
 
 /* ---- the tasks ---- */
 
-celery_task_function identity, add, mul, write_to_file_and_return_int, chain_add, chord_add, delayed_sum,
-    delayed_sum_with_soft_guard, tsum, xsum, sum_and_record, add_replaced, record_replaced_task_nesting,
-    add_replaced_with_chain, replace_with_chain, replace_with_chain_which_raises, replace_with_empty_chain,
-    replace_with_chain_which_contains_a_group, add_to_all, add_to_all_to_chord, add_chord_to_chord,
-    print_unicode, return_exception, sleeping, ids, collect_ids, retry, retry_unpickleable,
-    retry_with_args_after_kwargs, retry_with_kwargs_after_args, retry_once, retry_once_now,
-    retry_once_priority, retry_once_headers, redis_echo, redis_echo_group_id, redis_count,
-    second_order_replace1, second_order_replace2, build_chain_inside_task, raise_error, fail,
+celery_task_function identity, add, add_two, mul, write_to_file_and_return_int, chain_add, chord_add,
+    delayed_sum, delayed_sum_with_soft_guard, tsum, xsum, sum_and_record, add_replaced,
+    record_replaced_task_nesting, add_replaced_with_chain, replace_with_chain,
+    replace_with_chain_which_raises, replace_with_empty_chain, replace_with_chain_which_contains_a_group,
+    add_to_all, add_to_all_to_chord, add_chord_to_chord, print_unicode, return_exception, sleeping, ids,
+    collect_ids, retry, retry_unpickleable, retry_with_args_after_kwargs, retry_with_kwargs_after_args,
+    retry_once, retry_once_now, retry_once_priority, retry_once_headers, redis_echo, redis_echo_group_id,
+    redis_count, second_order_replace1, second_order_replace2, build_chain_inside_task, raise_error, fail,
     fail_unpickleable, fail_replaced, return_priority, return_request_eta, return_properties,
     auto_retry_class_task, return_nested_signature_chain_chain, return_nested_signature_chain_group,
     return_nested_signature_chain_chord, return_nested_signature_group_chain,

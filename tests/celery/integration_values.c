@@ -163,6 +163,15 @@ json_t *add(struct celery_task *task, json_t *args, json_t *kwargs)
     return whole;
 }
 
+/* add_not_typed, add_ignore_result and add_with_result. */
+json_t *add_two(struct celery_task *task, json_t *args, json_t *kwargs)
+{
+    json_t *x, *y;
+    if (!celery_args(task, args, kwargs, "x:o y:o", &x, &y))
+        return NULL;
+    return python_add(task, x, y);
+}
+
 json_t *mul(struct celery_task *task, json_t *args, json_t *kwargs)
 {
     json_t *x, *y;

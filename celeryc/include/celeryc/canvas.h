@@ -40,6 +40,9 @@ json_t *celery_link(json_t *signature, json_t *callback);      /* run after a su
 json_t *celery_link_error(json_t *signature, json_t *errback); /* run after a failure; `errback` is taken */
 /* A copy that may be changed on its own; a new reference. */
 json_t *celery_clone(json_t *signature);
+/* Whether a value, an argument of a task for example, is a signature, and what it is composed of are some. False
+ * for what is nested in itself more than 200 times. */
+bool celery_is_signature(const json_t *value);
 
 /* ---- what is composed ---- */
 

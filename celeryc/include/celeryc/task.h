@@ -111,6 +111,7 @@ bool celery_update_state(struct celery_task *task, const char *state, json_t *me
 /* Whether it should stop now: its soft time limit has passed. Of a shutdown it is not told: a warm one waits
  * for it, a cold one ends its process. Cheap; any thread. */
 bool celery_should_stop(const struct celery_task *task);
+/* The same. A task that returns NULL then, and says no more, fails with SoftTimeLimitExceeded. */
 bool celery_soft_time_limit_passed(const struct celery_task *task);
 /* One line in the worker's log, with the task's id. */
 enum { CELERY_DEBUG, CELERY_INFO, CELERY_WARNING, CELERY_ERROR, CELERY_CRITICAL };

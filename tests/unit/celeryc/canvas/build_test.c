@@ -74,6 +74,46 @@ static void the_size_of_a_chord_is_known_before_its_last_part_is_sent(void)
     canvas_clear(&canvas);
 }
 
+static void a_canvas_is_known_as_a_signature_and_other_values_are_not(void)
+{
+    static const char *const texts[] = {
+        "null",
+        "[]",
+        "{}",
+        "{\"task\": 1}",
+        "{\"task\": \"celery.chain\", \"subtask_type\": \"chain\"}",
+        "{\"task\": \"celery.group\", \"subtask_type\": \"group\", \"kwargs\": {\"tasks\": [{\"task\": "
+        "\"a\"}, 1]}}",
+        "{\"task\": \"celery.chord\", \"subtask_type\": \"chord\", \"kwargs\": {\"header\": [{\"task\": "
+        "\"a\"}]}}",
+        "{\"task\": \"celery.chord\", \"subtask_type\": \"chord\", \"kwargs\": {\"header\": 1, \"body\": "
+        "{\"task\": \"a\"}}}",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        json_t *value = json_loads(texts[i], JSON_DECODE_ANY, NULL);
+        CU_ASSERT_PTR_NOT_NULL(value);
+        CU_ASSERT_FALSE(celery_is_signature(value));
+        json_decref(value);
+    }
+    CU_ASSERT_FALSE(celery_is_signature(NULL));
+    json_t *group = celery_group(add(1), celery_chain(add(2), add(3), NULL), NULL);
+    json_t *chord = celery_chord(group, celery_chord(json_pack("[o]", add(4)), add(5)));
+    CU_ASSERT_TRUE(celery_is_signature(chord));
+    json_decref(chord);
+}
+
+static void what_is_nested_too_deeply_is_no_signature(void)
+{
+    json_t *nested = add(1);
+    for (int i = 0; i < 150; i++)
+        nested = signature_new_chain(json_pack("[o]", nested));
+    CU_ASSERT_TRUE(celery_is_signature(nested));
+    for (int i = 0; i < 100; i++)
+        nested = signature_new_chain(json_pack("[o]", nested));
+    CU_ASSERT_FALSE(celery_is_signature(nested));
+    json_decref(nested);
+}
+
 /* What comes in messages may be anything. */
 static void signatures_that_are_none_are_refused(void)
 {
@@ -102,4 +142,7 @@ UNIT_MAIN("canvases", {"chains in chains are spliced", chains_in_chains_are_spli
           {"what is made of nothing is nothing", what_is_made_of_nothing_is_nothing},
           {"the size of a chord is known before its last part is sent",
            the_size_of_a_chord_is_known_before_its_last_part_is_sent},
+          {"a canvas is known as a signature, and other values are not",
+           a_canvas_is_known_as_a_signature_and_other_values_are_not},
+          {"what is nested too deeply is no signature", what_is_nested_too_deeply_is_no_signature},
           {"signatures that are none are refused", signatures_that_are_none_are_refused})
