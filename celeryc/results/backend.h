@@ -47,6 +47,8 @@ char *task_meta_encode(const struct task_meta *meta, size_t *size, struct error 
 /* {"exc_type","exc_message","exc_module"} as backends/base.py prepare_exception makes it; a new reference.
  * `type` may be "module.Type"; message is its one argument, or NULL: it has none. */
 json_t *task_exception(const char *type, const char *message);
+/* The same of Celery's Reject(reason, requeue); `reason` may be NULL. */
+json_t *task_rejection(const char *reason, bool requeue);
 
 struct backend;
 struct backend *backend_new(const struct backend_options *options,

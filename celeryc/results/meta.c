@@ -105,3 +105,12 @@ json_t *task_exception(const char *type, const char *message)
     return json_pack("{s:s, s:o, s:s%}", "exc_type", dot != NULL ? dot + 1 : type, "exc_message", arguments,
                      "exc_module", dot != NULL ? type : "builtins", dot != NULL ? (size_t)(dot - type) : 8);
 }
+
+json_t *task_rejection(const char *reason, bool requeue)
+{
+    json_t *said = reason == NULL ? json_null() : json_string(reason);
+    if (said == NULL)
+        said = json_string("(a reason that is not UTF-8)");
+    return json_pack("{s:s, s:[o, b], s:s}", "exc_type", "Reject", "exc_message", said, requeue, "exc_module",
+                     "celery.exceptions");
+}

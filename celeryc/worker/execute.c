@@ -4,6 +4,7 @@
 #include "celeryc/worker/child_state.h"
 
 #include "celeryc/message/encode.h"
+#include "celeryc/message/exception.h"
 #include "celeryc/message/repr.h"
 #include "celeryc/worker/follow.h"
 #include "common/clock.h"
@@ -201,6 +202,17 @@ static bool end_retried(struct celery_task *task, struct pool_report *report, st
     return true;
 }
 
+static void end_rejected(struct celery_task *task, struct pool_report *report, struct ending *ending)
+{
+    struct error error;
+    json_t *exception = task_rejection(task->exc_message, task->requeue);
+    report->result.outcome = RUN_REJECTED;
+    report->result.requeue = task->requeue;
+    report->result.exc_message = task->exc_message;
+    ending->exception = exception_repr(exception, &error);
+    json_decref(exception);
+}
+
 static void end(struct child *child, struct celery_task *task, json_t *value, struct pool_report *report,
                 struct ending *ending)
 {
@@ -213,8 +225,7 @@ static void end(struct child *child, struct celery_task *task, json_t *value, st
         ended = end_retried(task, report, ending);
         break;
     case FATE_REJECTED:
-        report->result.outcome = RUN_REJECTED;
-        report->result.requeue = task->requeue;
+        end_rejected(task, report, ending);
         break;
     case FATE_IGNORED:
         report->result.outcome = RUN_IGNORED;

@@ -32,7 +32,7 @@ enum run_outcome {
     RUN_FAILURE,
     RUN_RETRY,       /* `retry` is the message to publish, `exception` the reason; the parent stores RETRY,
                         publishes, acks */
-    RUN_REJECTED,    /* celery_reject(): `requeue` */
+    RUN_REJECTED,    /* celery_reject(): `requeue`, `exception`, `exc_message` (the reason, or NULL) */
     RUN_IGNORED,     /* celery_ignore(): nothing stored, acknowledged */
     RUN_UNDECODABLE, /* the body does not decode: acknowledged or rejected as `reject` says, nothing stored;
                         `exc_message` has the sentence for the log */

@@ -193,17 +193,15 @@ static void settle_retry(struct worker *worker, struct request *request, const s
     fate_begin(worker, request, &fate);
 }
 
-static void settle_rejected(struct worker *worker, struct request *request, bool requeue)
+static void settle_rejected(struct worker *worker, struct request *request, const struct run_result *result)
 {
-    log_write(LOG_INFO, request->id, "Task %s[%s] rejected its message%s", name_of(request), request->id,
-              requeue ? ", it goes back to the queue" : "");
-    if (requeue)
+    log_write(LOG_WARNING, request->id, "Task %s[%s] %s", name_of(request), request->id,
+              result->exception ? result->exception : "");
+    if (result->requeue)
         settle(worker, request, SETTLE_REQUEUE);
     else
-        fail(worker, request,
-             json_pack("{s:s, s:[n, b], s:s}", "exc_type", "Reject", "exc_message", false, "exc_module",
-                       "celery.exceptions"),
-             "reject requeue=False: None", NULL, FOLLOW_ALL, SETTLE_REJECT);
+        fail(worker, request, task_rejection(result->exc_message, false), result->exception, NULL, FOLLOW_ALL,
+             SETTLE_REJECT);
 }
 
 void settle_finished(struct worker *worker, struct request *request, const struct run_result *result)
@@ -219,7 +217,7 @@ void settle_finished(struct worker *worker, struct request *request, const struc
         settle_retry(worker, request, result);
         break;
     case RUN_REJECTED:
-        settle_rejected(worker, request, result->requeue);
+        settle_rejected(worker, request, result);
         break;
     case RUN_IGNORED:
         log_write(LOG_INFO, request->id, "Task %s[%s] ignored", name_of(request), request->id);

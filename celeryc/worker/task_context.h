@@ -34,7 +34,8 @@ struct celery_task {
 
     enum task_fate fate;
     char *exc_type;                    /* owned: FATE_FAILED; FATE_RETRY: the reason, or NULL */
-    char *exc_message;                 /* owned: its text; NULL where the exception has no arguments */
+    char *exc_message;                 /* owned: its text; NULL where the exception has no arguments;
+                                          FATE_REJECTED: the reason, or NULL */
     json_t *exc_args;                  /* owned: its arguments where they are not just the text; or NULL */
     bool requeue;                      /* FATE_REJECTED */
     double retry_countdown;            /* FATE_RETRY: seconds */

@@ -108,11 +108,12 @@ json_t *celery_fail_with(struct celery_task *task, const char *type, json_t *arg
     return NULL;
 }
 
-json_t *celery_reject(struct celery_task *task, bool requeue)
+json_t *celery_reject(struct celery_task *task, const char *reason, bool requeue)
 {
     if (task->fate == FATE_NONE) {
         task->fate = FATE_REJECTED;
         task->requeue = requeue;
+        task->exc_message = reason == NULL ? NULL : strdup(reason);
     }
     return NULL;
 }

@@ -114,7 +114,7 @@ static json_t *end(struct celery_task *task, json_t *args, json_t *kwargs)
         !note(task, label, rest))
         return NULL;
     if (strcmp(how, "reject") == 0)
-        return celery_reject(task, false);
+        return celery_reject(task, NULL, false);
     if (strcmp(how, "kill") == 0)
         kill(getpid(), SIGKILL);
     nanosleep(&(struct timespec){.tv_sec = 600}, NULL);

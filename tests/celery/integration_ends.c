@@ -185,7 +185,7 @@ json_t *store_success_then_reject(struct celery_task *task, json_t *args, json_t
         return NULL;
     if (!is_redelivered(task)) {
         celery_update_state(task, "SUCCESS", json_string("first-pass"));
-        return celery_reject(task, true);
+        return celery_reject(task, NULL, true);
     }
     return json_string("dedup-pass"); /* where redeliveries of what has succeeded are run */
 }
@@ -195,7 +195,7 @@ json_t *reject_then_succeed(struct celery_task *task, json_t *args, json_t *kwar
     if (!celery_args(task, args, kwargs, ""))
         return NULL;
     if (!is_redelivered(task))
-        return celery_reject(task, true);
+        return celery_reject(task, NULL, true);
     return json_string("second-pass");
 }
 
@@ -203,7 +203,7 @@ json_t *reject_without_requeue(struct celery_task *task, json_t *args, json_t *k
 {
     if (!celery_args(task, args, kwargs, ""))
         return NULL;
-    return celery_reject(task, false);
+    return celery_reject(task, "rejected", false);
 }
 
 json_t *soft_time_limit_must_exceed_time_limit(struct celery_task *task, json_t *args, json_t *kwargs)

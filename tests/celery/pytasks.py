@@ -4,6 +4,7 @@ import os
 import time
 
 from celery import Celery
+from celery.exceptions import Reject
 
 app = Celery("pytasks", broker=os.environ.get("CELERY_BROKER_URL"), backend=os.environ.get("CELERY_RESULT_BACKEND"))
 app.conf.update(broker_connection_retry_on_startup=True, worker_send_task_events=True, worker_concurrency=2,
@@ -33,6 +34,19 @@ def echo(self, *args, **kwargs):
 @app.task(name="demo.fail")
 def fail(message="deliberate"):
     raise ValueError(message)
+
+
+@app.task(name="demo.reject_late", acks_late=True)
+def reject_late(requeue=False, reason=None):
+    raise Reject(reason, requeue=requeue)
+
+
+@app.task(name="demo.reject_first", acks_late=True, bind=True)
+def reject_first(self, reason):
+    """Back to the queue with the reason, and when it comes again: the reason."""
+    if self.request.delivery_info["redelivered"]:
+        return reason
+    raise Reject(reason, requeue=True)
 
 
 @app.task(name="demo.sleep")

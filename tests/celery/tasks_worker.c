@@ -220,9 +220,21 @@ static json_t *autoretry(struct celery_task *task, json_t *args, json_t *kwargs)
 static json_t *reject(struct celery_task *task, json_t *args, json_t *kwargs)
 {
     bool requeue;
-    if (!celery_args(task, args, kwargs, "requeue:b=false", &requeue))
+    const char *reason;
+    if (!celery_args(task, args, kwargs, "requeue:b=false reason:s=null", &requeue, &reason))
         return NULL;
-    return celery_reject(task, requeue);
+    return celery_reject(task, reason, requeue);
+}
+
+/* Back to the queue with the reason, and when it comes again: the reason. */
+static json_t *reject_first(struct celery_task *task, json_t *args, json_t *kwargs)
+{
+    const char *reason;
+    if (!celery_args(task, args, kwargs, "reason:s", &reason))
+        return NULL;
+    if (json_is_true(json_object_get(celery_task_delivery_info(task), "redelivered")))
+        return json_string(reason);
+    return celery_reject(task, reason, true);
 }
 
 static json_t *ignore(struct celery_task *task, json_t *args, json_t *kwargs)
@@ -373,6 +385,7 @@ static const struct celery_task_type tasks[] = {
      .max_retries = 2},
     {.name = "demo.reject", .run = reject},
     {.name = "demo.reject_late", .run = reject, .acks_late = true},
+    {.name = "demo.reject_first", .run = reject_first, .acks_late = true},
     {.name = "demo.ignore", .run = ignore},
     {.name = "demo.ignored", .run = add, .ignore_result = true},
     {.name = "demo.fail_ignored", .run = fail, .ignore_result = true},

@@ -135,7 +135,9 @@ struct celery_retry {
     double expires;        /* seconds from now until it is not to be run any more; 0: as before */
 };
 json_t *celery_retry(struct celery_task *task, const struct celery_retry *retry);
-json_t *celery_reject(struct celery_task *task, bool requeue);
+/* Refuses the message, Celery's Reject(reason, requeue): back to its queue, or (not requeued) dead-lettered,
+ * and FAILURE is stored. The reason is for the log and for what is stored; NULL: none. */
+json_t *celery_reject(struct celery_task *task, const char *reason, bool requeue);
 json_t *celery_ignore(struct celery_task *task);
 
 #ifdef __cplusplus

@@ -94,7 +94,7 @@ static json_t *refuse(struct celery_task *task, json_t *args, json_t *kwargs)
     bool requeue;
     if (!celery_args(task, args, kwargs, "requeue:b", &requeue))
         return NULL;
-    return celery_reject(task, requeue);
+    return celery_reject(task, "no", requeue);
 }
 
 static json_t *ignore(struct celery_task *task, json_t *args, json_t *kwargs)

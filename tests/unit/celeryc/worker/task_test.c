@@ -122,7 +122,7 @@ static void the_first_failure_counts(void)
     task_context_init(&task, &add_type, NULL);
     CU_ASSERT_PTR_NULL(celery_fail(&task, "ValueError", "first"));
     CU_ASSERT_PTR_NULL(celery_fail(&task, "KeyError", "second"));
-    CU_ASSERT_PTR_NULL(celery_reject(&task, true));
+    CU_ASSERT_PTR_NULL(celery_reject(&task, "third", true));
     CU_ASSERT_EQUAL(task.fate, FATE_FAILED);
     CU_ASSERT_STRING_EQUAL(task.exc_message, "first");
     task_context_clear(&task);
