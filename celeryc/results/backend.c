@@ -59,6 +59,7 @@ void backend_free(struct backend *backend)
         return;
     queue_clear(backend);
     free(backend->queue);
+    free(backend->refused);
     redis_connection_clear(&backend->connection);
     free(backend);
 }
@@ -124,9 +125,13 @@ bool backend_queue(struct backend *backend, const struct task_meta *meta, struct
     if (backend->count == backend->capacity) {
         size_t capacity = backend->capacity * 2 + 16;
         struct stored **queue = reallocarray(backend->queue, capacity, sizeof *queue);
-        if (queue == NULL)
+        if (queue != NULL)
+            backend->queue = queue;
+        size_t *refused = reallocarray(backend->refused, capacity, sizeof *refused);
+        if (refused != NULL)
+            backend->refused = refused;
+        if (queue == NULL || refused == NULL)
             return error_set(error, ERROR_MEMORY, "out of memory");
-        backend->queue = queue;
         backend->capacity = capacity;
     }
     struct stored *stored = stored_new(backend, meta, error);
@@ -138,20 +143,33 @@ bool backend_queue(struct backend *backend, const struct task_meta *meta, struct
 
 bool backend_flush(struct backend *backend, double deadline, struct error *error)
 {
+    backend->refused_count = 0;
     if (backend->count == 0)
         return true;
     /* Each command is the first member of what is queued. */
     if (!redis_run(&backend->connection, (struct redis_command *const *)backend->queue, backend->count,
                    effective_deadline(deadline), error))
         return false; /* what was not answered is pending still, the next flush goes on with it */
-    bool done = true;
-    for (size_t i = 0; done && i < backend->count; i++) {
-        if (backend->queue[i]->command.state == REDIS_REFUSED)
-            done = error_set(error, backend->queue[i]->command.error.code, "%s: %s",
-                             backend->queue[i]->text.key, backend->queue[i]->command.error.message);
+    for (size_t i = 0; i < backend->count; i++) {
+        const struct stored *stored = backend->queue[i];
+        if (stored->command.state != REDIS_REFUSED)
+            continue;
+        if (backend->refused_count == 0)
+            error_set(error, stored->command.error.code, "%s: %s", stored->text.key,
+                      stored->command.error.message);
+        backend->refused[backend->refused_count++] = i;
     }
     queue_clear(backend);
-    return done;
+    return backend->refused_count == 0;
+}
+
+bool backend_was_refused(const struct backend *backend, size_t place)
+{
+    for (size_t i = 0; i < backend->refused_count; i++) {
+        if (backend->refused[i] == place)
+            return true;
+    }
+    return false;
 }
 
 size_t backend_queued(const struct backend *backend)

@@ -61,10 +61,13 @@ bool backend_store(struct backend *backend, const struct task_meta *meta, bool *
                    struct error *error);
 /* Pipelined: queues encoded texts and sends them together; each outcome is known after backend_flush(). When
  * that fails because the deadline passed, what was not stored stays queued, for another flush
- * (backend_queued() is not 0); when Redis refuses one for good, the others are stored and nothing stays. */
+ * (backend_queued() is not 0); when Redis refuses some for good, the others are stored and nothing stays. */
 bool backend_queue(struct backend *backend, const struct task_meta *meta, struct error *error);
 bool backend_flush(struct backend *backend, double deadline, struct error *error);
 size_t backend_queued(const struct backend *backend);
+/* Whether the flush that emptied the queue found this place (0 was the first) refused; until the next flush.
+ */
+bool backend_was_refused(const struct backend *backend, size_t place);
 /* What is stored: a new reference in *meta, NULL when nothing is. */
 bool backend_get(struct backend *backend, const char *task_id, json_t **meta, double deadline,
                  struct error *error);

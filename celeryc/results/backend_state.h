@@ -11,7 +11,8 @@ struct backend {
     struct redis_connection connection;
     struct result_keys keys;
     struct stored **queue; /* what backend_flush() sends */
-    size_t count, capacity;
+    size_t *refused;       /* places in the queue that the last flush found refused; as large as the queue */
+    size_t count, capacity, refused_count;
 };
 
 /* Runs commands until none is pending, or `deadline` (0: 60 s). Each may have been refused. */

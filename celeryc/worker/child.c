@@ -140,7 +140,7 @@ static void finish(struct child *child)
     page_free(child->page);
     bytes_clear(&child->in);
     bytes_clear(&child->out);
-    free(child->unstored);
+    free(child->awaited);
     free(child->runtimes);
     close(child->socket);
 }

@@ -14,6 +14,12 @@
 
 struct publisher; /* celeryc/amqp/publisher.h */
 
+/* A report of an end, and the results of it: numbers, as they were queued in this child. */
+struct awaited {
+    size_t offset; /* in `out` */
+    uint64_t first, end;
+};
+
 struct child {
     const struct child_options *options;
     struct broker_options broker;
@@ -26,16 +32,19 @@ struct child {
     struct publisher *publisher;
     char oid[UUID_SIZE]; /* reply_to of what it sends; "" until it sends something */
     struct bytes in;
-    struct bytes out; /* reports, to be written when the results before them are stored */
-    size_t *unstored; /* where in `out` the reports begin whose results are in the backend's queue */
-    size_t unstored_count, unstored_capacity;
-    double flushed; /* clock_monotonic() of the last flush */
-    bool retiring;  /* it has asked to be replaced */
+    struct bytes out;        /* reports, to be written when the results before them are stored */
+    struct awaited *awaited; /* reports in `out` that say that a result is stored which is queued still */
+    size_t awaited_count, awaited_capacity;
+    uint64_t flushed_results;  /* how many results have left the backend's queue */
+    uint64_t reported_results; /* how many were queued before the last report of an end */
+    bool refused_early;        /* one that was queued since then is refused: its report is still to come */
+    double flushed;            /* clock_monotonic() of the last flush */
+    bool retiring;             /* it has asked to be replaced */
     _Atomic bool parent_gone;
 
     /* The flusher: a thread that flushes what has waited for FLUSH_AFTER while the main thread is inside a
      * task, so that no result waits for the end of the next task, which was expected to be short and is not.
-     * The lock guards the backend, `out`, `unstored...` and `flushed`. */
+     * The lock guards the backend, `out`, what is awaited, and `flushed`. */
     pthread_mutex_t lock;
     pthread_cond_t wake;
     pthread_t flusher;
@@ -52,7 +61,8 @@ void child_end_flusher(struct child *child);
  * large). */
 bool child_queue_result(struct child *child, const struct task_meta *meta, struct error *error);
 
-/* Queues a report. `waits`: it says that a result is stored which has been queued since the last flush. */
+/* Queues a report. `waits`: it says that what was queued since the last report of an end is stored; where
+ * Redis refuses some of that, the report says that it is not. */
 void child_report(struct child *child, const struct pool_report *report, bool waits);
 
 /* Stores what is queued, however long Redis is away (but for a cold shutdown), then writes the reports. */

@@ -38,17 +38,24 @@ bool child_queue_result(struct child *child, const struct task_meta *meta, struc
 
 /* ---- reports ---- */
 
-static void note_unstored(struct child *child, size_t offset)
+/* How many results were queued here so far. */
+static uint64_t queued_results(const struct child *child)
 {
-    if (child->unstored_count == child->unstored_capacity) {
-        size_t capacity = child->unstored_capacity * 2 + 64;
-        size_t *unstored = realloc(child->unstored, capacity * sizeof *unstored);
-        if (unstored == NULL)
+    return child->flushed_results + backend_queued(child->backend);
+}
+
+static void await_results(struct child *child, size_t offset)
+{
+    if (child->awaited_count == child->awaited_capacity) {
+        size_t capacity = child->awaited_capacity * 2 + 64;
+        struct awaited *awaited = realloc(child->awaited, capacity * sizeof *awaited);
+        if (awaited == NULL)
             abort(); /* the parent reports what ran here as lost */
-        child->unstored = unstored;
-        child->unstored_capacity = capacity;
+        child->awaited = awaited;
+        child->awaited_capacity = capacity;
     }
-    child->unstored[child->unstored_count++] = offset;
+    child->awaited[child->awaited_count++] =
+        (struct awaited){.offset = offset, .first = child->reported_results, .end = queued_results(child)};
 }
 
 void child_report(struct child *child, const struct pool_report *report, bool waits)
@@ -60,8 +67,14 @@ void child_report(struct child *child, const struct pool_report *report, bool wa
         log_error("a report cannot be made, this child ends: %s", error.message);
         abort();
     }
-    if (waits)
-        note_unstored(child, offset);
+    if (waits && child->refused_early)
+        pool_report_set_unstored(&child->out, offset);
+    else if (waits)
+        await_results(child, offset);
+    if (report->kind == FRAME_FINISHED) {
+        child->reported_results = queued_results(child);
+        child->refused_early = false;
+    }
     if (child->waits_since == 0)
         child->waits_since = clock_monotonic();
     pthread_mutex_unlock(&child->lock);
@@ -79,7 +92,7 @@ static void write_reports(struct child *child)
             child->parent_gone = true;
     }
     child->out.size = 0;
-    child->unstored_count = 0;
+    child->awaited_count = 0;
     child->waits_since = 0;
     if (child->out.capacity > ((size_t)1 << 20))
         bytes_clear(&child->out);
@@ -90,9 +103,37 @@ static bool may_pass(const struct error *error)
     return error->code == ERROR_UNAVAILABLE || error->code == ERROR_TIMEOUT;
 }
 
+/* Of a report whose results, or some of them, the last flush found refused. */
+static bool lacks_results(const struct child *child, const struct awaited *awaited, uint64_t flushed)
+{
+    for (uint64_t number = awaited->first > flushed ? awaited->first : flushed; number < awaited->end;
+         number++) {
+        if (backend_was_refused(child->backend, (size_t)(number - flushed)))
+            return true;
+    }
+    return false;
+}
+
+/* After a flush that left some unstored: corrects the reports of those. What was not even tried, for want of
+ * Redis in a cold shutdown, counts with the others. */
+static void correct_reports(struct child *child, uint64_t flushed, const struct error *error)
+{
+    size_t count = 0, left = backend_queued(child->backend);
+    for (size_t i = 0; i < child->awaited_count; i++) {
+        if (left == 0 && !lacks_results(child, &child->awaited[i], flushed))
+            continue;
+        pool_report_set_unstored(&child->out, child->awaited[i].offset);
+        count++;
+    }
+    const struct awaited coming = {.first = child->reported_results, .end = child->flushed_results};
+    child->refused_early = child->refused_early || left > 0 || lacks_results(child, &coming, flushed);
+    log_error("results of %zu tasks are not stored: %s", count + child->refused_early, error->message);
+}
+
 static void flush(struct child *child)
 {
     struct error error;
+    uint64_t flushed = child->flushed_results, queued = queued_results(child);
     bool stored = backend_flush(child->backend, clock_monotonic() + ATTEMPT, &error);
     /* What is queued still was not answered, for want of a connection or of one that lets us in. */
     while (!stored && backend_queued(child->backend) > 0 && !page_should_stop(child->page)) {
@@ -101,11 +142,9 @@ static void flush(struct child *child)
             nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
         stored = backend_flush(child->backend, clock_monotonic() + ATTEMPT, &error);
     }
-    if (!stored) {
-        log_error("results of %zu tasks are not stored: %s", child->unstored_count, error.message);
-        for (size_t i = 0; i < child->unstored_count; i++)
-            pool_report_set_unstored(&child->out, child->unstored[i]);
-    }
+    child->flushed_results = queued - backend_queued(child->backend);
+    if (!stored)
+        correct_reports(child, flushed, &error);
     write_reports(child);
     child->flushed = clock_monotonic();
 }

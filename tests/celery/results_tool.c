@@ -110,7 +110,16 @@ static void do_queue(struct tool *tool, json_t *request)
 static void do_flush(struct tool *tool, json_t *request)
 {
     struct error error;
-    say_outcome(backend_flush(tool->backend, deadline_of(request), &error), &error);
+    size_t count = backend_queued(tool->backend);
+    if (backend_flush(tool->backend, deadline_of(request), &error)) {
+        say_outcome(true, &error);
+        return;
+    }
+    json_t *refused = json_array();
+    for (size_t place = 0; place < count; place++)
+        if (backend_was_refused(tool->backend, place))
+            json_array_append_new(refused, json_integer((json_int_t)place));
+    say(json_pack("{s:b, s:s, s:o}", "ok", 0, "message", error.message, "refused", refused));
 }
 
 static void do_get(struct tool *tool, json_t *request)

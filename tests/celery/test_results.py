@@ -107,6 +107,18 @@ def test_many_states_go_out_together(tool, witness):
     assert json.loads(witness.get("celery-task-meta-t2999"))["result"] == 2999
 
 
+def test_of_states_that_go_out_together_each_is_refused_by_itself(tool, witness):
+    for number in (3, 7):
+        witness.lpush(f"celery-task-meta-t{number}", "a list")
+    for number in range(10):
+        tool.call("queue", id=f"t{number}", status="SUCCESS", result=number)
+    answer = tool.call("flush")
+    assert not answer["ok"] and "celery-task-meta-t3" in answer["message"] and "WRONGTYPE" in answer["message"]
+    assert answer["refused"] == [3, 7]
+    assert all(witness.type(f"celery-task-meta-t{number}") == b"string" for number in range(10) if number not in (3, 7))
+    assert tool.call("flush")["ok"]  # nothing is left
+
+
 def test_what_python_stored_is_read(tool, app):
     app.backend.store_result("t1", [1, "ä"], "SUCCESS")
     meta = tool.call("get", id="t1")["meta"]
