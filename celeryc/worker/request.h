@@ -17,6 +17,7 @@ struct hold;         /* admit.c */
 struct lease;
 struct course; /* fate.c */
 struct verdict;
+struct setback; /* setback.h */
 
 enum request_state {
     REQUEST_WAITING,  /* received; held for an ETA, a rate limit, a lease */
@@ -57,6 +58,7 @@ struct request {
     struct lease *lease;                /* admit's: what it holds or waits for (results/lease.h); NULL none */
     struct course *course;              /* fate's: its end, under way; NULL none */
     const struct verdict *verdict;      /* fate's: what the pool is to tell of it; NULL: it is to be run */
+    struct setback *setback;            /* the pause before it runs again; NULL none */
 };
 
 #endif

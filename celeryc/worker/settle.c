@@ -9,6 +9,7 @@
 #include "celeryc/message/task_message.h"
 #include "celeryc/results/backend.h"
 #include "celeryc/worker/fate.h"
+#include "celeryc/worker/setback.h"
 #include "celeryc/worker/worker.h"
 #include "common/log.h"
 
@@ -29,9 +30,10 @@ static void tell_broker(struct worker *worker, struct request *request, enum set
         break;
     case SETTLE_REJECT:
     case SETTLE_REQUEUE:
-        consumer_reject(worker->consumer, request->epoch, request->tag, how == SETTLE_REQUEUE);
+    case SETTLE_RUN_AGAIN:
+        consumer_reject(worker->consumer, request->epoch, request->tag, how != SETTLE_REJECT);
         if (request->type != NULL) /* of an unknown task its failure is told, no more */
-            events_task_rejected(worker->events, request->id, how == SETTLE_REQUEUE);
+            events_task_rejected(worker->events, request->id, how != SETTLE_REJECT);
         break;
     }
     request->acknowledged = true;
@@ -39,14 +41,19 @@ static void tell_broker(struct worker *worker, struct request *request, enum set
 
 static void forget(struct worker *worker, struct request *request)
 {
+    setback_release(request);
     admit_release(request);
     requests_remove(&worker->requests, request);
 }
 
 void settle(struct worker *worker, struct request *request, enum settlement how)
 {
+    if (how == SETTLE_RUN_AGAIN && setback_begin(worker, request))
+        return;
     if (!request->acknowledged)
         tell_broker(worker, request, how);
+    if (how == SETTLE_ACK)
+        setback_forget(worker, request);
     if (how == SETTLE_ACK || how == SETTLE_REJECT)
         id_ring_add(worker->done, request->id, request->message->retries, request->epoch);
     forget(worker, request);
@@ -165,7 +172,7 @@ static void settle_success(struct worker *worker, struct request *request, const
         log_write(LOG_ERROR, request->id, "Task %s[%s] succeeded but its result could not be stored",
                   name_of(request), request->id);
         if (!request->acknowledged)
-            settle(worker, request, SETTLE_REQUEUE);
+            settle(worker, request, SETTLE_RUN_AGAIN);
         else
             fail_with(worker, request, "celery.exceptions.BackendStoreError",
                       "the result could not be stored", FOLLOW_NOBODY, SETTLE_ACK);

@@ -303,6 +303,7 @@ static void stop(struct worker *worker)
         publisher_free(worker->teller, 2);
     save_state(worker);
     id_ring_free(worker->done);
+    id_ring_free(worker->set_back);
     id_ring_free(worker->revoked);
     json_decref(worker->revoked_stamps);
     if (worker->loop != NULL) {

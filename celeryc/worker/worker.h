@@ -49,8 +49,9 @@ struct worker {
 
     struct registry registry;
     struct requests requests;
-    struct id_ring *done; /* runs that ended here */
-    uint64_t total;       /* runs begun, of all tasks */
+    struct id_ring *done;     /* runs that ended here */
+    struct id_ring *set_back; /* runs whose result could not be stored, and how often; or NULL (setback.h) */
+    uint64_t total;           /* runs begun, of all tasks */
 
     struct consumer *consumer;
     uint32_t epoch; /* of the channel that is open, or the last one */
@@ -125,6 +126,7 @@ enum settlement {
     SETTLE_REPLACED, /* acknowledged; the same run comes again as another message */
     SETTLE_REJECT,
     SETTLE_REQUEUE,
+    SETTLE_RUN_AGAIN, /* after a pause (setback.h); requeued where that cannot be */
 };
 /* The request's end: the broker is told, the id remembered (unless it goes back), the request freed. */
 void settle(struct worker *worker, struct request *request, enum settlement how);
