@@ -195,7 +195,7 @@ static void on_stored(void *context, bool kept, const struct error *error)
         if (course->event == FATE_FAILED) {
             events_task_succeeded(request->worker->events, request->id, "", 0);
             course->event = FATE_SILENT;
-            course->how = SETTLE_ACK;
+            course->how = SETTLE_DONE;
         }
     }
     go_on(course);

@@ -1,6 +1,6 @@
 /* A ring of the last so many ids, with a look-up: the oldest falls out when a new one comes. Used for the
- * runs that ended here, so that a redelivery of one (its acknowledgement was lost with the connection) is not
- * run again, and for the ids that are revoked.
+ * runs that ended well here, so that a redelivery of one (its acknowledgement was lost with the connection)
+ * is not run again, and for the ids that are revoked.
  *
  * An entry is a task id and its number of retries, since a retry keeps the id. Bounded by the number of
  * entries and by the length of ids (MESSAGE_TEXT_MOST). Not thread-safe. */

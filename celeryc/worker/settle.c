@@ -25,6 +25,7 @@ static void tell_broker(struct worker *worker, struct request *request, enum set
 {
     switch (how) {
     case SETTLE_ACK:
+    case SETTLE_DONE:
     case SETTLE_REPLACED:
         consumer_ack(worker->consumer, request->epoch, request->tag);
         break;
@@ -52,9 +53,9 @@ void settle(struct worker *worker, struct request *request, enum settlement how)
         return;
     if (!request->acknowledged)
         tell_broker(worker, request, how);
-    if (how == SETTLE_ACK)
+    if (how != SETTLE_REQUEUE && how != SETTLE_RUN_AGAIN)
         setback_forget(worker, request);
-    if (how == SETTLE_ACK || how == SETTLE_REJECT)
+    if (how == SETTLE_DONE)
         id_ring_add(worker->done, request->id, request->message->retries, request->epoch);
     forget(worker, request);
 }
@@ -181,7 +182,7 @@ static void settle_success(struct worker *worker, struct request *request, const
     log_write(LOG_INFO, request->id, "Task %s[%s] succeeded in %.6fs: %s", name_of(request), request->id,
               result->runtime, result->result ? result->result : "");
     events_task_succeeded(worker->events, request->id, result->result, result->runtime);
-    settle(worker, request, SETTLE_ACK);
+    settle(worker, request, SETTLE_DONE);
 }
 
 static void settle_retry(struct worker *worker, struct request *request, const struct run_result *result)
@@ -193,7 +194,7 @@ static void settle_retry(struct worker *worker, struct request *request, const s
         .result = result->exc_type ? task_exception(result->exc_type, result->exc_message) : NULL,
         .traceback = result->traceback,
         .publish = result->retry,
-        .how = SETTLE_ACK,
+        .how = SETTLE_DONE,
         .event = FATE_RETRIED,
         .exception = result->exception,
     };

@@ -49,7 +49,7 @@ struct worker {
 
     struct registry registry;
     struct requests requests;
-    struct id_ring *done;     /* runs that ended here */
+    struct id_ring *done;     /* runs that ended well here, SETTLE_DONE */
     struct id_ring *set_back; /* runs whose result could not be stored, and how often; or NULL (setback.h) */
     uint64_t total;           /* runs begun, of all tasks */
 
@@ -123,12 +123,13 @@ void dispatch_ready(struct worker *worker);           /* as many as there is roo
 #define LOST_RUNS_HEADER "celeryc-lost-runs"
 enum settlement {
     SETTLE_ACK,
+    SETTLE_DONE, /* acknowledged, and so is a redelivery of this run: it succeeded, or goes on as its retry */
     SETTLE_REPLACED, /* acknowledged; the same run comes again as another message */
     SETTLE_REJECT,
     SETTLE_REQUEUE,
     SETTLE_RUN_AGAIN, /* after a pause (setback.h); requeued where that cannot be */
 };
-/* The request's end: the broker is told, the id remembered (unless it goes back), the request freed. */
+/* The request's end: the broker is told, the request freed. */
 void settle(struct worker *worker, struct request *request, enum settlement how);
 void settle_finished(struct worker *worker, struct request *request, const struct run_result *result);
 void settle_lost(struct worker *worker, struct request *request, enum loss_reason reason, int status);

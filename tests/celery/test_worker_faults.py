@@ -123,6 +123,25 @@ def test_a_hung_broker_does_not_keep_the_worker_from_its_time_limits(own, worker
     assert app.send_task("demo.add", (1, 2)).get(timeout=TIMEOUT) == 3
 
 
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_of_runs_whose_acknowledgement_was_lost_only_those_that_failed_run_again(succeeds, own, worker, tmp_path):
+    """As worker_deduplicate_successful_tasks says."""
+    server, app = own
+    one = worker("--concurrency", 1, "--loglevel", "INFO", broker=server.url, env=QUICK)
+    runs = str(tmp_path / "runs")
+    result = app.send_task("demo.append_late", (runs, "run", 5 if succeeds else 600),
+                           time_limit=None if succeeds else 5)
+    wait_for(lambda: lines(runs), "it runs", TIMEOUT)
+    server.process.stop(timeout=120)
+    said = "succeeded in" if succeeds else "Hard time limit"
+    wait_for(lambda: said in one.log(), "it has ended while the broker was away", TIMEOUT)
+    server.start()
+    wait_for(lambda: one.log().count("received") == (1 if succeeds else 2) and depth(server, "/") == 0,
+             "its redelivery is dealt with", TIMEOUT)
+    assert len(lines(runs)) == (1 if succeeds else 2)
+    assert result.state == ("SUCCESS" if succeeds else "FAILURE")
+
+
 @pytest.mark.parametrize("task", ["demo.append", "demo.append_late"])
 def test_a_connection_that_is_cut_again_and_again_runs_nothing_twice(task, own, worker, tmp_path):
     server, app = own
