@@ -131,6 +131,33 @@ bool setting_set(const struct setting *table, const char *name, const char *valu
     return assign(setting, name, value, error);
 }
 
+bool setting_is_default(const struct setting *table, const char *name)
+{
+    const struct setting *setting = find(table, name, strlen(name));
+    if (setting == NULL)
+        return false;
+    const char *initial = setting->initial != NULL ? setting->initial : "";
+    double bytes = 0;
+    bool flag = false;
+    switch (setting->kind) {
+    case SETTING_TEXT: {
+        const char *text = *(const char **)setting->value;
+        return strcmp(text != NULL ? text : "", initial) == 0;
+    }
+    case SETTING_FLAG:
+        (void)parse_flag(initial, &flag);
+        return *(bool *)setting->value == flag;
+    case SETTING_INTEGER:
+        return *(long *)setting->value == strtol(initial, NULL, 10);
+    case SETTING_SECONDS:
+        return *(double *)setting->value == strtod(initial, NULL);
+    case SETTING_SIZE:
+        (void)parse_size(initial, &bytes);
+        return *(size_t *)setting->value == (size_t)bytes;
+    }
+    return false;
+}
+
 static bool read_environment(const struct setting *table, struct error *error)
 {
     for (; table->name != NULL; table++) {

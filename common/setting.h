@@ -16,6 +16,9 @@
  * in *positional, or refused when `positional` is NULL. ERROR_INVALID names the option or variable and what is allowed. */
 bool setting_read(const struct setting *table, int argc, char **argv, int *positional, struct error *error);
 
+/* Whether the setting of this name has its default (no text: ""). False: there is none of this name. */
+bool setting_is_default(const struct setting *table, const char *name);
+
 /* Prints the table for --help: option, variable, default, meaning; lines of at most 100 columns. */
 void setting_print(const struct setting *table, FILE *to);
 

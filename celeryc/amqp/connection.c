@@ -363,13 +363,13 @@ json_t *connection_describe(struct connection *connection)
             json_array_append_new(alternates, json_string(shown));
     }
     json_t *json = json_pack(
-        "{s:s, s:s, s:s, s:i, s:b, s:b, s:s, s:f, s:{}, s:s, s:n, s:f, s:s, s:o, s:n, s:b, s:s}", "hostname",
+        "{s:s, s:s, s:s, s:i, s:b, s:b, s:s, s:i, s:{}, s:s, s:n, s:f, s:s, s:o, s:n, s:b, s:i, s:s}", "hostname",
         url->host, "userid", url->user, "virtual_host", url->path, "port", url->port, "insist", 0, "ssl",
         strcmp(url->scheme, "amqps") == 0, "transport", "amqp", "connect_timeout",
-        connection->options.connect_timeout, "transport_options", "login_method", "PLAIN", "uri_prefix",
-        "heartbeat", (double)(connection->up ? connection->heartbeat : connection->options.heartbeat),
-        "failover_strategy", "round-robin", "alternates", alternates, "credential_provider", "connected",
-        connection->up, "server_version", connection->server_version);
+        (int)connection->options.connect_timeout, "transport_options", "login_method", "PLAIN", "uri_prefix",
+        "heartbeat", (double)connection->options.heartbeat, "failover_strategy", "round-robin", "alternates",
+        alternates, "credential_provider", "connected", connection->up, "heartbeat_agreed",
+        connection->up ? connection->heartbeat : 0, "server_version", connection->server_version);
     pthread_mutex_unlock(&connection->mutex);
     return json;
 }

@@ -1,6 +1,7 @@
 /* Commands that show tasks: those that are here, and those that could be. */
 #include "celeryc/control/command.h"
 #include "celeryc/control/request_info.h"
+#include "celeryc/message/number.h"
 #include "common/bytes.h"
 #include "common/clock.h"
 
@@ -95,65 +96,95 @@ static json_t *query_task(struct control_call *call)
 
 /* ---- what is registered ---- */
 
-/* Text of a task's attribute as Python's str() has it; false: None, or no such attribute. */
-static bool attribute_text(const struct control_worker *worker, const struct celery_task_type *type,
-                           const char *name, char *text, size_t size)
+struct attribute {
+    const char *name, *text; /* as Python's str() has it; NULL: None */
+};
+
+#define ATTRIBUTES 17
+
+struct description {
+    struct attribute attributes[ATTRIBUTES];
+    char time_limit[NUMBER_TEXT_SIZE + 1], soft_time_limit[NUMBER_TEXT_SIZE + 1],
+        retry_delay[NUMBER_TEXT_SIZE + 1], max_retries[16];
+};
+
+static const char *truth(bool value)
+{
+    return value ? "True" : "False";
+}
+
+/* Seconds as a float, which remote control too sets them as; 0: `otherwise`. */
+static const char *seconds_text(double seconds, char text[NUMBER_TEXT_SIZE + 1], const char *otherwise)
+{
+    if (seconds <= 0)
+        return otherwise;
+    text[number_float_text(seconds, text)] = '\0';
+    return text;
+}
+
+static const char *retries_text(const struct celery_task_type *type, char *text, size_t size)
+{
+    int most = type->max_retries == 0 ? 3 : type->max_retries;
+    snprintf(text, size, "%d", most == CELERY_NEVER ? 0 : most);
+    return most == CELERY_UNLIMITED ? NULL : text;
+}
+
+/* `conf`: what holds for all tasks. Source: celery/app/task.py, the attributes of Task and `from_config`. */
+static void describe(struct description *description, const struct control_worker *worker,
+                     const struct celery_task_type *type, const json_t *conf)
 {
     double soft, hard;
     worker->time_limits(worker->context, type, &soft, &hard);
-    const char *rate = worker->rate_limit(worker->context, type);
-    const struct {
-        const char *name;
-        bool value;
-    } flags[] = {
-        {"acks_late", type->acks_late},
-        {"reject_on_worker_lost", type->reject_on_worker_lost},
-        {"track_started", type->track_started},
-        {"ignore_result", type->ignore_result},
-        {"store_errors_even_if_ignored", type->store_errors_even_if_ignored},
+    bool tracked = type->track_started || json_is_true(json_object_get(conf, "task_track_started"));
+    bool rejected =
+        type->reject_on_worker_lost || json_is_true(json_object_get(conf, "task_reject_on_worker_lost"));
+    const struct attribute attributes[ATTRIBUTES] = {
+        {"name", type->name},
+        {"serializer", "json"},
+        {"send_events", "True"},
+        {"rate_limit", worker->rate_limit(worker->context, type)},
+        {"time_limit", seconds_text(hard, description->time_limit, NULL)},
+        {"soft_time_limit", seconds_text(soft, description->soft_time_limit, NULL)},
+        {"max_retries", retries_text(type, description->max_retries, sizeof description->max_retries)},
+        {"default_retry_delay", seconds_text(type->default_retry_delay, description->retry_delay, "180")},
+        {"acks_late", truth(type->acks_late)},
+        {"acks_on_failure_or_timeout", "True"},
+        {"acks_on_failure", type->no_ack_on_failure ? "False" : NULL},
+        {"acks_on_timeout", type->no_ack_on_timeout ? "False" : NULL},
+        {"reject_on_worker_lost", rejected ? "True" : NULL},
+        {"track_started", truth(tracked)},
+        {"ignore_result", truth(type->ignore_result)},
+        {"store_errors_even_if_ignored", truth(type->store_errors_even_if_ignored)},
     };
-    const struct {
-        const char *name;
-        double value;
-    } limits[] = {{"time_limit", hard}, {"soft_time_limit", soft}};
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-        if (strcmp(flags[i].name, name) == 0)
-            return snprintf(text, size, "%s", flags[i].value ? "True" : "False") > 0;
+    memcpy(description->attributes, attributes, sizeof attributes);
+}
+
+static const char *attribute_text(const struct description *description, const char *name)
+{
+    for (size_t i = 0; description->attributes[i].name != NULL; i++) {
+        if (strcmp(description->attributes[i].name, name) == 0)
+            return description->attributes[i].text;
     }
-    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
-        if (strcmp(limits[i].name, name) == 0)
-            return limits[i].value > 0 && snprintf(text, size, "%g", limits[i].value) > 0;
-    }
-    if (strcmp(name, "rate_limit") == 0)
-        return rate != NULL && snprintf(text, size, "%s", rate) > 0;
-    if (strcmp(name, "name") == 0)
-        return snprintf(text, size, "%s", type->name) > 0;
-    if (strcmp(name, "max_retries") == 0 && type->max_retries != CELERY_UNLIMITED)
-        return snprintf(text, size, "%d",
-                        type->max_retries == CELERY_NEVER ? 0
-                        : type->max_retries == 0          ? 3
-                                                          : type->max_retries) > 0;
-    if (strcmp(name, "default_retry_delay") == 0)
-        return snprintf(text, size, "%g", type->default_retry_delay > 0 ? type->default_retry_delay : 180) >
-               0;
-    return false;
+    return NULL;
 }
 
 /* "name [rate_limit=10/s ...]", or the name alone where no attribute that was asked for is set. */
 static json_t *describe_type(const struct control_worker *worker, const struct celery_task_type *type,
-                             const json_t *attributes)
+                             const json_t *conf, const json_t *attributes)
 {
+    struct description known;
     struct bytes text;
     size_t index;
     json_t *attribute;
-    char value[256];
+    describe(&known, worker, type, conf);
     bytes_init(&text, 65536);
     bytes_append_text(&text, type->name, NULL);
     size_t plain = text.size;
     json_array_foreach((json_t *)attributes, index, attribute)
     {
         const char *name = json_string_value(attribute);
-        if (name == NULL || *name == '_' || !attribute_text(worker, type, name, value, sizeof value))
+        const char *value = name != NULL ? attribute_text(&known, name) : NULL;
+        if (value == NULL)
             continue;
         bytes_append_format(&text, NULL, "%s%s=%s", text.size == plain ? " [" : " ", name, value);
     }
@@ -181,6 +212,7 @@ static json_t *registered(struct control_call *call)
     json_t *attributes = control_truth(call, "taskinfoitems")
                              ? json_incref(json_object_get(call->arguments, "taskinfoitems"))
                              : json_pack("[s, s, s]", "exchange", "routing_key", "rate_limit");
+    json_t *conf = call->worker->configuration(call->worker->context, true);
     json_t *list = json_array();
     for (size_t i = 0; sorted != NULL && i < count; i++) {
         if (builtins || strncmp(types[i].name, "celery.", strlen("celery.")) != 0)
@@ -189,8 +221,9 @@ static json_t *registered(struct control_call *call)
     if (sorted != NULL)
         qsort(sorted, shown, sizeof *sorted, compare_types);
     for (size_t i = 0; sorted != NULL && i < shown; i++)
-        json_array_append_new(list, describe_type(call->worker, sorted[i], attributes));
+        json_array_append_new(list, describe_type(call->worker, sorted[i], conf, attributes));
     free(sorted);
+    json_decref(conf);
     json_decref(attributes);
     return list;
 }

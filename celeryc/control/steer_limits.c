@@ -22,9 +22,11 @@ static bool rate_text(const json_t *value, char text[RATE_SIZE])
     text[0] = '\0';
     if (json_is_string(value))
         return snprintf(text, RATE_SIZE, "%s", json_string_value(value)) < RATE_SIZE;
-    if (json_is_number(value) && number != 0)
-        return number > 0 && snprintf(text, RATE_SIZE, "%.17g", number) < RATE_SIZE;
-    return true;
+    if (json_is_integer(value) && number > 0)
+        return snprintf(text, RATE_SIZE, "%" JSON_INTEGER_FORMAT, json_integer_value(value)) < RATE_SIZE;
+    if (json_is_real(value) && number > 0)
+        text[number_float_text(number, text)] = '\0';
+    return number >= 0;
 }
 
 /* What rate() raises: float() of what is before the slash, or an unknown unit behind it. */

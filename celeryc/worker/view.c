@@ -1,7 +1,7 @@
 /* The view: what remote control sees of the worker and may tell it to do (control/worker_view.h). */
 #include "celeryc/worker/banner.h"
 #include "celeryc/worker/worker.h"
-#include "common/log.h"
+#include "common/setting.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -81,12 +81,11 @@ static void put(json_t *object, const char *name, json_t *value)
     (void)json_object_set_new(object, name, value);
 }
 
-static void put_where(json_t *object, bool wanted, const char *name, json_t *value)
+static void put_url(json_t *object, const char *name, const char *urls)
 {
-    if (wanted)
-        put(object, name, value);
-    else
-        json_decref(value);
+    char shown[1024];
+    banner_redact(urls, shown, sizeof shown);
+    put(object, name, json_string(shown));
 }
 
 static json_t *number_or_none(long number)
@@ -99,18 +98,55 @@ static json_t *seconds_or_none(double seconds)
     return seconds > 0 ? json_real(seconds) : json_null();
 }
 
+/* Those that Celery shows only when they are set. */
+static void put_settings(json_t *conf, const struct worker_options *options, bool all)
+{
+    json_t *expires = setting_is_default(options->table, "result-expires")
+                          ? json_string("1 day, 0:00:00") /* Python's timedelta */
+                          : json_real(options->result_expires);
+    const struct {
+        const char *name, *option;
+        json_t *value;
+    } rows[] = {
+        {"worker_pool", "pool", json_string(options->pool)},
+        {"worker_send_task_events", "task-events", json_boolean(options->task_events)},
+        {"worker_max_tasks_per_child", "max-tasks-per-child", number_or_none(options->max_tasks_per_child)},
+        {"worker_max_memory_per_child", "max-memory-per-child",
+         number_or_none(options->max_memory_per_child)},
+        {"worker_eta_task_limit", "eta-task-limit", json_integer(options->eta_task_limit)},
+        {"worker_soft_shutdown_timeout", "soft-shutdown-timeout", json_real(options->soft_shutdown_timeout)},
+        {"worker_state_db", "statedb",
+         options->statedb != NULL ? json_string(options->statedb) : json_null()},
+        {"result_extended", "result-extended", json_boolean(options->result_extended)},
+        {"result_expires", "result-expires", expires},
+        {"result_backend_transport_options", "result-key-prefix",
+         json_pack("{s:s*}", "global_keyprefix", options->key_prefix)},
+        {"task_track_started", "track-started", json_boolean(options->track_started)},
+        {"task_time_limit", "time-limit", seconds_or_none(options->time_limit)},
+        {"task_soft_time_limit", "soft-time-limit", seconds_or_none(options->soft_time_limit)},
+        {"task_reject_on_worker_lost", "reject-on-worker-lost",
+         options->reject_on_worker_lost ? json_true() : json_null()},
+        {"task_default_queue", "default-queue", json_string(options->default_queue)},
+        {"task_default_queue_type", "queue-type", json_string(options->queue_type)},
+        {"task_queue_max_priority", "queue-max-priority", number_or_none(options->queue_priorities)},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (all || !setting_is_default(options->table, rows[i].option))
+            put(conf, rows[i].name, rows[i].value);
+        else
+            json_decref(rows[i].value);
+    }
+}
+
+/* The first are always shown: what there is to say of a worker in C, and what Celery's suite looks for. */
 static json_t *configuration(void *context, bool all)
 {
     const struct worker *worker = context;
     const struct worker_options *options = &worker->options;
     json_t *conf = json_object();
-    char url[1024];
-    banner_redact(options->broker, url, sizeof url);
-    put(conf, "broker_url", json_string(url));
-    if (options->result_backend != NULL) {
-        banner_redact(options->result_backend, url, sizeof url);
-        put(conf, "result_backend", json_string(url));
-    }
+    put_url(conf, "broker_url", options->broker);
+    if (options->result_backend != NULL)
+        put_url(conf, "result_backend", options->result_backend);
     put(conf, "broker_heartbeat", json_integer(options->broker_heartbeat));
     put(conf, "accept_content", json_pack("[s]", "json"));
     put(conf, "enable_utc", json_true());
@@ -121,27 +157,7 @@ static json_t *configuration(void *context, bool all)
     put(conf, "worker_log_color", json_false());
     put(conf, "worker_concurrency", json_integer(options->concurrency));
     put(conf, "worker_prefetch_multiplier", json_integer(options->prefetch_multiplier));
-    put_where(conf, all || options->task_events, "worker_send_task_events",
-              json_boolean(options->task_events));
-    put_where(conf, all || options->result_extended, "result_extended",
-              json_boolean(options->result_extended));
-    put_where(conf, all || options->track_started, "task_track_started",
-              json_boolean(options->track_started));
-    put_where(conf, all || options->time_limit > 0, "task_time_limit", seconds_or_none(options->time_limit));
-    put_where(conf, all || options->soft_time_limit > 0, "task_soft_time_limit",
-              seconds_or_none(options->soft_time_limit));
-    put_where(conf, all || options->max_tasks_per_child > 0, "worker_max_tasks_per_child",
-              number_or_none(options->max_tasks_per_child));
-    put_where(conf, all || options->max_memory_per_child > 0, "worker_max_memory_per_child",
-              number_or_none(options->max_memory_per_child));
-    put_where(conf, all || options->reject_on_worker_lost, "task_reject_on_worker_lost",
-              json_boolean(options->reject_on_worker_lost));
-    put_where(conf, all || strcmp(options->default_queue, "celery") != 0, "task_default_queue",
-              json_string(options->default_queue));
-    put_where(conf, all || strcmp(options->queue_type, "classic") != 0, "task_default_queue_type",
-              json_string(options->queue_type));
-    put_where(conf, all || options->queue_priorities > 0, "task_queue_max_priority",
-              number_or_none(options->queue_priorities));
+    put_settings(conf, options, all);
     return conf;
 }
 
@@ -193,7 +209,7 @@ void view_init(struct worker *worker)
     if (worker->options.result_backend != NULL)
         banner_redact(worker->options.result_backend, results, sizeof worker->results_shown);
     else
-        (void)snprintf(results, sizeof worker->results_shown, "disabled://");
+        (void)snprintf(results, sizeof worker->results_shown, "disabled");
     worker->view = (struct control_worker){
         .context = worker,
         .app = worker->program->app,

@@ -4,8 +4,6 @@ Celery's own worker."""
 import datetime
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -15,7 +13,6 @@ import pytest
 from celery.exceptions import TaskRevokedError
 
 from dev.servers import wait_for
-from tests.harness.programs import ROOT, environment
 
 WAIT = 120  # seconds; a bound for what never ends, not a measure
 ASK = 30    # seconds that an answer may take; it is not waited for longer than until it is there
@@ -281,20 +278,3 @@ def test_shutdown_ends_the_worker_warmly_and_is_not_answered(app, worker):
     assert not app.control.broadcast("shutdown", destination=[node.node], reply=True, timeout=1)
     assert node.process.popen.wait(WAIT) == 0
     assert result.get(timeout=WAIT) is not None or result.state == "SUCCESS"
-
-
-def celery_command(app, *words):
-    run = subprocess.run([sys.executable, "-m", "celery", "-b", app.conf.broker_url, *words], cwd=ROOT,
-                         text=True, capture_output=True, timeout=WAIT, env=environment(), check=False)
-    return run.returncode, run.stdout + run.stderr
-
-
-def test_the_celery_command_reads_and_steers(app, node):
-    code, text = celery_command(app, "status", "-d", node.node, "--timeout", str(ASK))
-    assert code == 0 and f"{node.node}: OK" in text
-    code, text = celery_command(app, "inspect", "-d", node.node, "-t", str(ASK), "--json", "stats")
-    assert code == 0 and set(json.loads(text)[node.node]) == STATS
-    code, text = celery_command(app, "control", "-d", node.node, "-t", str(ASK), "enable_events")
-    assert code == 0 and "task events enabled" in text
-    code, text = celery_command(app, "inspect", "-d", node.node, "-t", str(ASK), "active_queues")
-    assert code == 0 and "celery" in text

@@ -1,11 +1,8 @@
 """Operators see and steer a C worker as if it were Python's: every command answered by both side by side and
 the answers compared, and that what is told to a C worker changes what it does."""
 
-import datetime
 import json
 import os
-import subprocess
-import sys
 import time
 import uuid
 
@@ -14,92 +11,19 @@ import pytest
 from celery.exceptions import TaskRevokedError, TimeLimitExceeded
 
 from dev.servers import wait_for
-from tests.harness.programs import ROOT, environment
-from tests.harness.workers import CWorker, PythonWorker, celery_app
-
-WAIT = 120  # seconds; a bound for what never ends, not a measure
-ASK = 30    # seconds that an answer may take; it is not waited for longer than until it is there
-
-SLEEP = 600  # seconds; a task that goes on until it is ended
-
-
-def ask(app, node, command, **arguments):
-    """The node's answer to one command."""
-    replies = app.control.broadcast(command, arguments=arguments, destination=[node], reply=True, timeout=ASK,
-                                    limit=1)
-    assert replies, f"no answer to {command}"
-    (name, reply), = replies[0].items()
-    assert name == node
-    return reply
-
-
-def until(app, node, command, wanted, **arguments):
-    """The first answer that is as wanted."""
-    deadline = time.monotonic() + WAIT
-    while True:
-        reply = ask(app, node, command, **arguments)
-        if wanted(reply) or time.monotonic() > deadline:
-            assert wanted(reply), f"{command}: {reply}"
-            return reply
-        time.sleep(0.05)
-
+from tests.celery.side_by_side import SLEEP, WAIT, Pair, ask, shape, until, without_names
 
 # ---- side by side ----
-
-class Pair:
-    """A C worker and a genuine one on one broker, each with a queue of its own and the same to do: a task
-    runs, one waits behind it, one waits for its time."""
-
-    def __init__(self, folder, broker_url, redis_url):
-        self.app = celery_app(broker_url, redis_url)
-        how = ("-c", 1, "-E", "--prefetch-multiplier", 4)
-        self.c = CWorker(folder, broker_url, redis_url, options=(*how, "-Q", "c-queue"))
-        self.python = PythonWorker(folder, broker_url, redis_url, options=(*how, "-Q", "py-queue"))
-        self.tasks = {}
-        later = datetime.datetime(2099, 1, 1, tzinfo=datetime.timezone.utc)
-        for node, queue in ((self.c.node, "c-queue"), (self.python.node, "py-queue")):
-            self.app.send_task("demo.add", (1, 2), queue=queue).get(timeout=WAIT)
-            running = self.app.send_task("demo.sleep", (SLEEP,), queue=queue)
-            until(self.app, node, "active", lambda tasks: len(tasks) == 1)
-            waiting = self.app.send_task("demo.add", (1,), {"y": 2}, queue=queue)
-            timed = self.app.send_task("demo.add", (1, 1), eta=later, queue=queue)
-            until(self.app, node, "reserved", lambda tasks: len(tasks) == 1)
-            until(self.app, node, "scheduled", lambda tasks: len(tasks) == 1)
-            self.tasks[node] = [running.id, waiting.id, timed.id]
-
-    def ask(self, command, arguments=None, own=None):
-        """Both answers, C's first. `own`: arguments that each gets different ones of, by its three tasks."""
-        return [ask(self.app, node, command, **(arguments or {}), **(own(self.tasks[node]) if own else {}))
-                for node in (self.c.node, self.python.node)]
-
-    def close(self):
-        for node, tasks in self.tasks.items():
-            self.app.control.revoke(tasks, terminate=True, signal="SIGKILL", destination=[node])
-        self.app.close()
-        self.python.kill()
-        self.c.finish()
-
 
 @pytest.fixture(scope="module")
 def pair(rabbitmq, redis_server, tmp_path_factory):
     name = f"operators{os.getpid()}"
     rabbitmq.add_vhost(name)
-    both = Pair(tmp_path_factory.mktemp("operators"), rabbitmq.url_of(name), redis_server.url_of(1))
+    both = Pair(tmp_path_factory.mktemp("operators"), rabbitmq.url_of(name), redis_server.url_of(1),
+                options=("-E",))
     yield both
     both.close()
     rabbitmq.delete_vhost(name)
-
-
-def shape(value):
-    """What a reply is made of: keys and types, all the way down; of a list, what its members are."""
-    if isinstance(value, dict):
-        return {key: shape(member) for key, member in value.items()}
-    if isinstance(value, list):
-        members = {json.dumps(shape(member), sort_keys=True) for member in value}
-        return [json.loads(text) for text in sorted(members)]
-    if isinstance(value, bool) or value is None:
-        return type(value).__name__
-    return "number" if isinstance(value, (int, float)) else type(value).__name__
 
 
 SAME_SHAPE = [
@@ -109,16 +33,6 @@ SAME_SHAPE = [
     ("dump_reserved", {}),
     ("dump_schedule", {}), ("dump_revoked", {}), ("dump_tasks", {}), ("stats", {}),
 ]
-
-
-def without_names(command, reply):
-    """The same without what depends on which tasks have run, and in how many processes."""
-    if command == "stats":
-        reply.pop("celeryc", None)  # what only a C worker measures
-        for more in ("connected", "server_version"):
-            reply["broker"].pop(more, None)
-        reply["total"] = {"task": number for number in reply["total"].values()}
-    return reply
 
 
 @pytest.mark.parametrize(("command", "arguments"), SAME_SHAPE,
@@ -194,54 +108,6 @@ def test_commands_are_answered_with_the_same_words(pair, command, arguments):
     if command == "revoked":  # in the order in which they came here, and there
         ours, theirs = sorted(ours), sorted(theirs)
     assert ours == theirs
-
-
-def celery_command(app, *words):
-    run = subprocess.run([sys.executable, "-m", "celery", "-b", app.conf.broker_url, *words], cwd=ROOT,
-                         text=True, capture_output=True, timeout=WAIT, env=environment(), check=False)
-    return run.returncode, run.stdout + run.stderr
-
-
-@pytest.mark.parametrize("words", [
-    ("status",),
-    ("inspect", "ping"),
-    ("inspect", "scheduled"),
-    ("inspect", "conf"),
-    ("inspect", "registered", "rate_limit"),
-    ("control", "rate_limit", "demo.noop", "20/m"),
-    ("control", "time_limit", "demo.noop", "10", "20"),
-    ("control", "pool_grow", "0"),
-    ("control", "revoke", "3b8f4ac4-d0f4-4a8c-a7b6-0f6c2c1e1a06"),
-    ("control", "revoke_by_stamped_headers", "who=nobody"),
-], ids=" ".join)
-def test_the_celery_command_works_on_both(pair, words):
-    code, text = celery_command(pair.app, words[0], *words[1:2], "-t", str(ASK), "-d",
-                                f"{pair.c.node},{pair.python.node}", *words[2:])
-    assert code == 0, text
-    assert pair.c.node in text and pair.python.node in text
-    assert "rror" not in text.replace("errors", "")
-
-
-def test_the_celery_command_shows_results_of_both(pair):
-    for node in (pair.c.node, pair.python.node):
-        revoked = pair.tasks[node][2]  # waits for its time
-        ask(pair.app, node, "revoke", task_id=revoked)
-        wait_for(lambda one=revoked: pair.app.AsyncResult(one).state == "REVOKED", "it is stored", WAIT)
-        code, text = celery_command(pair.app, "--result-backend", pair.app.conf.result_backend, "result",
-                                    revoked)
-        assert "revoked" in text, f"{code}: {text}"
-
-
-def test_the_celery_command_dumps_the_events_of_both(pair, tmp_path):
-    log = tmp_path / "events"
-    with log.open("w") as file, subprocess.Popen(
-            [sys.executable, "-u", "-m", "celery", "-b", pair.app.conf.broker_url, "events", "--dump"],
-            cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, env=environment()) as dump:
-        try:
-            for node in (pair.c.node, pair.python.node):
-                wait_for(lambda one=node: one in log.read_text(), f"an event of {node}", WAIT)
-        finally:
-            dump.kill()
 
 
 # ---- limits ----

@@ -53,6 +53,19 @@ static void defaults_then_environment_then_flags(void)
     unsetenv("UNIT_FLAG");
 }
 
+static void what_was_changed_is_known(void)
+{
+    static const char *const names[] = {"text", "number", "seconds", "size", "flag"};
+    static char other[][16] = {"--text=x", "-n8", "--seconds=2", "--size=3k", "--flag"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        CU_ASSERT(read(NULL, 0));
+        CU_ASSERT(setting_is_default(table, names[i]));
+        CU_ASSERT(read(NULL, 1, other[i]));
+        CU_ASSERT_FALSE(setting_is_default(table, names[i]));
+    }
+    CU_ASSERT_FALSE(setting_is_default(table, "nobody"));
+}
+
 static void what_is_wrong_is_named(void)
 {
     struct error error = {0};
@@ -83,5 +96,6 @@ static void positional_arguments_come_first_and_counted(void)
 }
 
 UNIT_MAIN("setting", {"defaults, then the environment, then flags", defaults_then_environment_then_flags},
+          {"what was changed is known", what_was_changed_is_known},
           {"what is wrong is named, but no secret", what_is_wrong_is_named},
           {"positional arguments come first and are counted", positional_arguments_come_first_and_counted})
