@@ -321,7 +321,10 @@ void events_task_succeeded(struct events *events, const char *id, const char *re
     PUT(to, ", \"result\": ");
     put_string(to, result);
     PUT(to, ", \"runtime\": ");
-    put_seconds(to, runtime);
+    if (isnan(runtime))
+        PUT(to, "null");
+    else
+        put_seconds(to, runtime);
     end_task(events, "task-succeeded", start);
 }
 

@@ -45,7 +45,7 @@ struct event_received {
 void events_task_received(struct events *events, const struct event_received *task);
 void events_task_started(struct events *events, const char *id);
 void events_task_succeeded(struct events *events, const char *id, const char *result,
-                           double runtime); /* Python's repr */
+                           double runtime); /* Python's repr; NAN: it was not run */
 void events_task_failed(struct events *events, const char *id, const char *exception, const char *traceback);
 void events_task_retried(struct events *events, const char *id, const char *exception, const char *traceback);
 void events_task_rejected(struct events *events, const char *id, bool requeue);

@@ -27,6 +27,7 @@ struct child_options {
     bool result_extended;
     bool result_persistent;    /* of rpc */
     bool track_started;        /* for all types */
+    bool deduplicate;          /* late tasks that are delivered again are not run where they have succeeded */
     size_t max_memory;         /* bytes of resident memory after which it asks to be replaced; 0 none */
     void (*child_start)(void); /* once, before the first task; or NULL */
 };

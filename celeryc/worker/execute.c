@@ -258,8 +258,8 @@ void execute(struct child *child, const struct pool_order *order)
     wire_message_init(&report.retry);
     enum message_fault fault = execute_read(child, &task, order, &error);
     report.started = task.started;
-    json_t *value = NULL;
-    if (fault == MESSAGE_GOOD) {
+    json_t *value = NULL, *success = fault == MESSAGE_GOOD ? duplicate_find(child, &task) : NULL;
+    if (fault == MESSAGE_GOOD && success == NULL) {
         announce(child, &task);
         value = run(child, &task, &report.result.runtime);
     } else if (fault == MESSAGE_UNFIT) {
@@ -267,7 +267,10 @@ void execute(struct child *child, const struct pool_order *order)
     }
     if (!page_finish(child->page, order->serial))
         end_condemned();
-    if (fault == MESSAGE_GOOD || fault == MESSAGE_UNFIT) {
+    if (success != NULL && duplicate_follow(child, &task, success)) {
+        report.result.outcome = RUN_SUCCESS;
+        report.result.stored = report.result.repeated = true;
+    } else if (fault == MESSAGE_GOOD || fault == MESSAGE_UNFIT) {
         end(child, &task, value, &report, &ending);
     } else {
         report.result.outcome = RUN_UNDECODABLE;
@@ -275,6 +278,7 @@ void execute(struct child *child, const struct pool_order *order)
         report.result.exc_message = error.message;
     }
     child_report(child, &report, report.result.stored);
+    json_decref(success);
     json_decref(value);
     wire_message_clear(&report.retry);
     ending_clear(&ending);

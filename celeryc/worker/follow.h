@@ -6,6 +6,7 @@
  *     follow_chord.c  a part of a chord returns; the last one sends the body
  *     join.c          what the parts returned
  *     errbacks.c      who is told of a failure
+ *     duplicate.c     a success that comes again
  *     child_chord.c   what of it is in Redis
  *
  * Source: celery/app/trace.py, celery/backends/base.py, celery/backends/redis.py. */
@@ -80,6 +81,14 @@ bool follow_has_failed(const char *status);
  * nothing is stored. The members of groups inside it are waited for, 3 s in all. NULL with `*failure` (a new
  * reference): one failed; NULL without: `error`. */
 json_t *follow_join(struct child *child, json_t *tuple, json_t **failure, struct error *error);
+
+/* ---- successes that come again ---- */
+
+/* Before a task is run: what is stored of it (a new reference) when it was delivered again, has succeeded
+ * before, and is not to be run again; else NULL. */
+json_t *duplicate_find(struct child *child, const struct celery_task *task);
+/* Sends what follows it, unless that was done. False: that failed, and the task has rejected its message. */
+bool duplicate_follow(struct child *child, struct celery_task *task, const json_t *meta);
 
 /* ---- failures ---- */
 

@@ -187,6 +187,11 @@ static struct setting *build_table(struct worker_options *o, const struct celery
         {"reject-on-worker-lost", 0, "CELERY_TASK_REJECT_ON_WORKER_LOST", SETTING_FLAG,
          &o->reject_on_worker_lost, NULL, 0, 0, NULL,
          "Late-acknowledged tasks whose child is lost go back to the queue, for all tasks.", false},
+        {"deduplicate-successful-tasks", 0, ENVIRONMENT("DEDUPLICATE_SUCCESSFUL_TASKS"), SETTING_FLAG,
+         &o->deduplicate, NULL, 0, 0, NULL,
+         "A late-acknowledged task that is delivered again is not run where its stored result is a success "
+         "(worker_deduplicate_successful_tasks).",
+         false},
         {"lease-time", 0, ENVIRONMENT("LEASE_TIME"), SETTING_SECONDS, &o->lease_time, "30", 1, 3600,
          "SECONDS",
          "How long a lease in Redis outlives the worker that held it (tasks that are declared to take one).",

@@ -48,7 +48,7 @@ struct worker_options {
     double time_limit, soft_time_limit, result_expires, soft_shutdown_timeout, heartbeat_interval;
     double broker_retry_first, broker_retry_step, broker_retry_most, ping_timeout, lease_time;
     bool task_events, without_gossip, without_mingle, without_heartbeat, quiet, no_color;
-    bool result_extended, result_persistent;
+    bool result_extended, result_persistent, deduplicate;
     bool track_started, json_log, help, version, ping, reject_on_worker_lost,
         soft_shutdown_on_idle;
 };

@@ -43,6 +43,7 @@ struct run_result {
     bool stored;           /* the result is in the backend */
     bool reject;           /* RUN_UNDECODABLE: reject (without requeue) instead of acknowledging */
     bool requeue;          /* RUN_REJECTED */
+    bool repeated;         /* RUN_SUCCESS: it had succeeded before and was not run; `result` is NULL */
     double runtime;        /* seconds */
     const char *result;    /* Python's repr of the result, cut, for the event; success */
     const char *exception; /* Python's repr of the exception, "ValueError('x')"; failure, retry */

@@ -8,6 +8,7 @@ static void put_result(struct frame_writer *writer, const struct run_result *res
     frame_put_u8(writer, result->stored);
     frame_put_u8(writer, result->requeue);
     frame_put_u8(writer, result->reject);
+    frame_put_u8(writer, result->repeated);
     frame_put_double(writer, result->runtime);
     frame_put_text(writer, result->result);
     frame_put_text(writer, result->exception);
@@ -68,6 +69,7 @@ static void get_result(struct frame_reader *reader, struct pool_report *report)
     result->stored = frame_get_u8(reader) != 0;
     result->requeue = frame_get_u8(reader) != 0;
     result->reject = frame_get_u8(reader) != 0;
+    result->repeated = frame_get_u8(reader) != 0;
     result->runtime = frame_get_double(reader);
     result->result = frame_get_text(reader);
     result->exception = frame_get_text(reader);

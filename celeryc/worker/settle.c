@@ -179,9 +179,11 @@ static void settle_success(struct worker *worker, struct request *request, const
                       "the result could not be stored", FOLLOW_NOBODY, SETTLE_ACK);
         return;
     }
-    log_write(LOG_INFO, request->id, "Task %s[%s] succeeded in %.6fs: %s", name_of(request), request->id,
-              result->runtime, result->result ? result->result : "");
-    events_task_succeeded(worker->events, request->id, result->result, result->runtime);
+    if (!result->repeated) /* else the child has said so */
+        log_write(LOG_INFO, request->id, "Task %s[%s] succeeded in %.6fs: %s", name_of(request), request->id,
+                  result->runtime, result->result ? result->result : "");
+    events_task_succeeded(worker->events, request->id, result->result,
+                          result->repeated ? (double)NAN : result->runtime);
     settle(worker, request, SETTLE_DONE);
 }
 

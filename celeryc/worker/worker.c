@@ -361,6 +361,7 @@ static int run(struct worker *worker, char **argv)
         .result_extended = options->result_extended,
         .result_persistent = options->result_persistent,
         .track_started = options->track_started,
+        .deduplicate = options->deduplicate,
         .max_memory = (size_t)options->max_memory_per_child * 1024,
         .child_start = program->child_start,
     };
