@@ -207,10 +207,12 @@ static json_t *read_json(const redisReply *reply, struct error *error)
 static bool read_results(const redisReply *reply, json_t **results, struct error *error)
 {
     *results = json_array();
-    bool good = reply->type == REDIS_REPLY_ARRAY;
+    bool good = reply->type == REDIS_REPLY_ARRAY ||
+                error_set(error, ERROR_PROTOCOL, "Redis answers the parts of a chord with something else");
     for (size_t i = 0; good && i < reply->elements; i++) {
         json_t *part = read_json(reply->element[i], error);
-        good = part != NULL && json_array_append_new(*results, part) == 0;
+        good = part != NULL && (json_array_append_new(*results, part) == 0 ||
+                                error_set(error, ERROR_MEMORY, "out of memory"));
     }
     if (good)
         return true;

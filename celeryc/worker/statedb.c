@@ -31,8 +31,12 @@ static int open_state(const char *path, struct error *error)
     struct stat status;
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &status) != 0) {
-        if (errno != ENOENT)
+        int problem = errno;
+        if (problem != ENOENT)
             error_set_errno(error, "cannot read the state in %s", path);
+        if (fd >= 0)
+            close(fd);
+        errno = problem;
         return -1;
     }
     if (S_ISREG(status.st_mode) && status.st_size <= SIZE_MOST)
