@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 static struct timeval to_timeval(double seconds)
 {
@@ -102,7 +103,14 @@ static bool connect_tls(struct connection *connection, const struct url *url, st
         return error_set(error, ERROR_INVALID, "CA file %s cannot be used", file);
     struct timeval timeout = to_timeval(connection->options.connect_timeout);
     int status = amqp_socket_open_noblock(socket, url->host, url->port, &timeout);
-    return status == AMQP_STATUS_OK || connection_fail(error, ERROR_UNAVAILABLE, "connecting", status);
+    if (status == AMQP_STATUS_OK)
+        return true;
+    /* rabbitmq-c does not tell why there is no connection: a second attempt without TLS does. */
+    int fd = dial_tcp(url->host, url->port, 1, error);
+    if (fd < 0)
+        return false;
+    close(fd);
+    return connection_fail(error, ERROR_UNAVAILABLE, "connecting with TLS", status);
 }
 
 static void read_server(struct connection *connection)

@@ -474,6 +474,12 @@ def test_a_full_publisher_with_confirms_takes_nothing_more(tool):
     one.finish(timeout=0.2)
 
 
+@pytest.mark.parametrize("scheme", ["amqp", "amqps"])
+def test_a_broker_that_cannot_be_reached_is_named_with_the_system_s_reason(tool, scheme):
+    one = tool(f"{scheme}://guest:guest@127.0.0.1:1/")
+    wait_for(lambda: "127.0.0.1:1" in one.text() and "Connection refused" in one.text(), "the reason", timeout=120)
+
+
 def test_what_is_not_published_in_time_expires_with_the_reason(tool):
     one = tool("amqp://guest:guest@127.0.0.1:1/")
     one.publish(1, "q", timeout=0.3)
