@@ -19,8 +19,11 @@ enum mark {
 
 static void put(struct frame_writer *writer, const void *data, size_t size)
 {
-    if (!writer->failed && !bytes_append(writer->to, data, size, NULL))
-        writer->failed = true;
+    struct error error;
+    if (writer->failed || bytes_append(writer->to, data, size, &error))
+        return;
+    writer->failed = true;
+    writer->out_of_memory = error.code == ERROR_MEMORY;
 }
 
 void frame_begin(struct frame_writer *writer, struct bytes *to, enum frame_kind kind)
@@ -141,8 +144,11 @@ bool frame_end(struct frame_writer *writer, struct error *error)
     size_t length = writer->to->size - writer->start - sizeof(uint32_t);
     if (writer->failed || length > FRAME_MOST) {
         bytes_truncate(writer->to, writer->start);
+        if (writer->out_of_memory)
+            return error_set(error, ERROR_MEMORY, "no memory to hand the message over");
         return error_set(error, ERROR_LIMIT,
-                         "the message is too large to hand over (memory, or over %zu bytes)", FRAME_MOST);
+                         "the message is too large to hand over (over %zu bytes, or nested too deep)",
+                         FRAME_MOST);
     }
     uint32_t head = (uint32_t)length;
     memcpy(writer->to->data + writer->start, &head, sizeof head);

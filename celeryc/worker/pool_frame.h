@@ -31,7 +31,8 @@ enum frame_kind {
 struct frame_writer {
     struct bytes *to;
     size_t start;
-    bool failed; /* memory is out, or a limit is reached */
+    bool failed;        /* memory is out, or a limit is reached */
+    bool out_of_memory; /* the former: another time it may go */
 };
 void frame_begin(struct frame_writer *writer, struct bytes *to, enum frame_kind kind);
 void frame_put_u8(struct frame_writer *writer, uint8_t value);
@@ -41,8 +42,8 @@ void frame_put_double(struct frame_writer *writer, double value);
 void frame_put_text(struct frame_writer *writer, const char *text); /* NULL is kept */
 void frame_put_bytes(struct frame_writer *writer, const void *data, size_t size);
 void frame_put_json(struct frame_writer *writer, json_t *value); /* NULL is kept */
-bool frame_end(struct frame_writer *writer,
-               struct error *error); /* on failure `to` is as it was before frame_begin() */
+/* On failure `to` is as it was before frame_begin(): ERROR_MEMORY, or ERROR_LIMIT. */
+bool frame_end(struct frame_writer *writer, struct error *error);
 
 /* ---- reading ---- */
 struct frame_reader {

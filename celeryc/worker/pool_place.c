@@ -108,10 +108,12 @@ bool slot_put(struct slot *slot, struct request *request, double cost, bool slow
 }
 
 /* A request that cannot even be written (headers nested without end) is disposed of as one that does not
- * decode. */
-static void refuse(struct pool *pool, struct request *request, const char *why)
+ * decode; where only memory is out, another worker may have it. */
+static void refuse(struct pool *pool, struct request *request, const struct error *why)
 {
-    struct run_result result = {.outcome = RUN_UNDECODABLE, .reject = true, .exc_message = why};
+    struct run_result result = {.outcome = RUN_UNDECODABLE, .reject = true, .exc_message = why->message};
+    if (why->code == ERROR_MEMORY)
+        result = (struct run_result){.outcome = RUN_REJECTED, .requeue = true};
     pool->events.finished(pool->context, request, &result);
 }
 
@@ -124,7 +126,7 @@ bool pool_hand(struct pool *pool, struct request *request)
     bool quick = is_short(pool, request);
     double cost = quick ? pool->runtimes[type_index(pool, request->type)] : 0;
     if (!slot_put(slot, request, cost, !quick, &error)) {
-        refuse(pool, request, error.message);
+        refuse(pool, request, &error);
         return true;
     }
     request->state = REQUEST_HANDED;
