@@ -36,7 +36,7 @@ struct consumer_event { /* all pointers are owned */
     uint32_t epoch;
     uint64_t tag; /* delivery tag */
     bool redelivered;
-    char *queue;                 /* its name; NULL in deliveries: see consumer_tag */
+    char *queue;                 /* its name; NULL in a delivery that crossed the end of its consumer */
     char *consumer_tag;          /* deliveries */
     char *reason;                /* one sentence */
     struct wire_message message; /* deliveries; the body has a NUL behind it */

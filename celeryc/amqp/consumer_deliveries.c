@@ -69,6 +69,8 @@ static bool begin_delivery(struct consumer *consumer, const amqp_basic_deliver_t
     struct subscription *subscription = subscription_of(consumer, deliver->consumer_tag);
     consumer->arriving_no_ack = subscription != NULL && subscription->spec->no_ack;
     consumer->arriving_consumer = subscription != NULL ? subscription->number : 0;
+    if (subscription != NULL)
+        event->queue = strdup(subscription->spec->name);
     if (subscription != NULL && !consumer->arriving_no_ack)
         subscription->unsettled++;
     return event->consumer_tag != NULL &&

@@ -57,6 +57,8 @@ enum loss_reason {
     LOST_CHILD,      /* the child ended while it ran the request (exit code or signal in `status`) */
     LOST_TIME_LIMIT, /* killed by the parent for its hard time limit */
     LOST_TERMINATED, /* killed by the parent because it was revoked with terminate */
+    LOST_BESIDE, /* its function had returned; its child died in a later request, before its result was stored
+                  */
 };
 
 struct pool_events {

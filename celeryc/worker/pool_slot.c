@@ -152,6 +152,17 @@ void slot_break(struct slot *slot, const char *why)
     slot_signal(slot, SIGKILL);
 }
 
+/* Whether the child had begun another request after this one: so that it did not die of this one. */
+static bool began_another(const struct slot *slot, uint32_t serial)
+{
+    while (++serial != slot->next) {
+        enum page_state state = page_state(slot->page, serial);
+        if (state == PAGE_CLAIMED || state == PAGE_DONE || state == PAGE_CONDEMNED)
+            return true;
+    }
+    return false;
+}
+
 /* What a dead child had: what it never claimed waits for another child, the rest is lost. */
 static void settle(struct slot *slot, int status)
 {
@@ -161,10 +172,13 @@ static void settle(struct slot *slot, int status)
         struct held held = slot->held[serial % PAGE_ENTRIES];
         if (held.request == NULL)
             continue;
+        enum loss_reason reason = held.condemned                ? held.reason
+                                  : began_another(slot, serial) ? LOST_BESIDE
+                                                                : LOST_CHILD;
         slot_note_started(slot, serial, slot_claimed_wall(slot, serial));
         slot_release(slot, serial);
         held.request->state = REQUEST_SETTLING;
-        pool->events.lost(pool->context, held.request, held.condemned ? held.reason : LOST_CHILD, status);
+        pool->events.lost(pool->context, held.request, reason, status);
     }
 }
 

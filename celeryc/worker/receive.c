@@ -89,6 +89,8 @@ static void receive_delivery(struct worker *worker, struct consumer_event *event
         return;
     }
     request->worker = worker;
+    request->queue = event->queue;
+    event->queue = NULL;
     request->epoch = event->epoch;
     request->tag = event->tag;
     request->redelivered = event->redelivered;

@@ -34,6 +34,7 @@ struct request {
     struct request *same_hash;           /* the next in the table's bucket */
     struct request_list *list;           /* the list it is in */
     char *id;                            /* the task's id; owned */
+    char *queue;                         /* that it was taken from; owned, NULL: not known */
     const struct celery_task_type *type; /* NULL only for an unknown task on its way to its failure */
     struct wire_message wire;            /* as it came: headers parsed, body raw */
     struct task_message *message;        /* what the headers say; owned */

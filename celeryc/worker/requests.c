@@ -24,6 +24,7 @@ static void request_free(struct request *request)
     wire_message_clear(&request->wire);
     task_message_free(request->message);
     free(request->id);
+    free(request->queue);
     free(request);
 }
 

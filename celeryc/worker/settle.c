@@ -272,6 +272,24 @@ static void settle_time_limit(struct worker *worker, struct request *request)
     fail(worker, request, result, exception, NULL, FOLLOW_ALL, SETTLE_ACK);
 }
 
+/* For the queue that it was taken from and no other, whatever exchange it came by. */
+static bool address_to_queue(struct wire_message *wire, const char *queue)
+{
+    char *exchange = strdup(""), *key = queue == NULL ? NULL : strdup(queue);
+    if (exchange == NULL || key == NULL) {
+        free(exchange);
+        free(key);
+        return false;
+    }
+    free(wire->exchange);
+    free(wire->routing_key);
+    wire->exchange = exchange;
+    wire->routing_key = key;
+    (void)json_object_del(wire->headers, "CC");
+    (void)json_object_del(wire->headers, "BCC");
+    return true;
+}
+
 /* Runs again, as a message of its own that says how often a child was lost: so the count survives workers and
  * restarts, and works on every kind of queue. The old message is acknowledged when the new one is confirmed.
  */
@@ -279,8 +297,9 @@ static void run_again_counted(struct worker *worker, struct request *request)
 {
     if (request->wire.headers == NULL)
         request->wire.headers = json_object();
-    if (json_object_set_new(request->wire.headers, LOST_RUNS_HEADER, json_integer(request->lost_runs + 1)) !=
-        0) {
+    json_t *count = json_integer(request->lost_runs + 1);
+    if (json_object_set_new(request->wire.headers, LOST_RUNS_HEADER, count) != 0 ||
+        !address_to_queue(&request->wire, request->queue)) {
         settle(worker, request, SETTLE_REQUEUE);
         return;
     }
@@ -335,6 +354,21 @@ static void settle_lost_child(struct worker *worker, struct request *request, in
     fail_with(worker, request, "billiard.exceptions.WorkerLostError", sentence, FOLLOW_ALL, SETTLE_ACK);
 }
 
+/* It had ended, and its child died of another task: what can run again does, whatever is said of tasks that
+ * lose their child themselves. */
+static void settle_lost_beside(struct worker *worker, struct request *request, int status)
+{
+    if (request->acknowledged || !request->type->acks_late) {
+        settle_lost_child(worker, request, status);
+        return;
+    }
+    log_write(
+        LOG_WARNING, request->id,
+        "Task %s[%s] goes back to its queue: its child died in another task before its result was stored",
+        name_of(request), request->id);
+    settle(worker, request, SETTLE_REQUEUE);
+}
+
 void settle_lost(struct worker *worker, struct request *request, enum loss_reason reason, int status)
 {
     switch (reason) {
@@ -347,6 +381,9 @@ void settle_lost(struct worker *worker, struct request *request, enum loss_reaso
         break;
     case LOST_CHILD:
         settle_lost_child(worker, request, status);
+        break;
+    case LOST_BESIDE:
+        settle_lost_beside(worker, request, status);
         break;
     }
 }

@@ -45,6 +45,24 @@ def test_below_its_bound_it_ends_well(worker, app, rabbitmq, vhost, tmp_path):
     wait_until_empty(rabbitmq, vhost)
 
 
+def test_a_run_that_is_counted_goes_to_its_own_queue_alone(worker, app, rabbitmq, vhost, tmp_path):
+    """However the message came: through a fanout exchange, with carbon copies."""
+    rabbitmq.api("PUT", f"exchanges/{vhost}/all", {"type": "fanout", "durable": True})
+    for queue in ("mine", "others", "copies"):
+        rabbitmq.api("PUT", f"queues/{vhost}/{queue}", {"durable": True})
+    for queue in ("mine", "others"):
+        rabbitmq.api("POST", f"bindings/{vhost}/e/all/q/{queue}", {"routing_key": ""})
+    worker("--concurrency", 1, "--queues", "mine")
+    result = app.send_task("demo.crash_bounded", (str(tmp_path / "runs"), 2), exchange="all", routing_key="any",
+                           headers={"CC": ["copies"]})
+    assert result.get(timeout=TIMEOUT) == 3
+    wait_until_empty(rabbitmq, vhost, "mine")
+    with app.connection_for_write() as connection:
+        counts = {queue: connection.default_channel.queue_declare(queue, passive=True).message_count
+                  for queue in ("others", "copies")}
+    assert counts == {"others": 1, "copies": 0}
+
+
 def test_others_behind_a_killed_child_are_not_harmed(worker, app):
     worker("--concurrency", 2, "--prefetch-multiplier", 16)
     results = []
