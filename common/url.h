@@ -11,13 +11,13 @@
 
 struct url {
     char scheme[16];
-    char user[URL_FIELD];     /* "" where absent */
-    char password[URL_FIELD]; /* a secret: never logged */
-    char host[URL_FIELD];     /* without the brackets of an IPv6 address */
-    int port;                 /* 0 where absent, else 1 to 65535 */
-    char path[URL_FIELD];     /* decoded, without the leading slash; "" where absent */
-    bool has_path;            /* whether there was a slash after the authority */
-    char query[URL_FIELD];    /* as it stands, without '?' */
+    char user[URL_FIELD];      /* "" where absent */
+    char password[URL_FIELD];  /* a secret: never logged */
+    char host[URL_FIELD];      /* without the brackets of an IPv6 address */
+    int port;                  /* 0 where absent, else 1 to 65535 */
+    char path[URL_FIELD];      /* decoded, without the leading slash; "" where absent */
+    bool has_path;             /* whether there was a slash after the authority */
+    char query[3 * URL_FIELD]; /* as it stands, without '?' */
 };
 
 /* Reads `text`, of at most 1 KiB. ERROR_INVALID names what is wrong without showing the password. */

@@ -1,41 +1,45 @@
-#include "celeryc/results/connection.h"
+#include "celeryc/results/connection_state.h"
 
 #include "common/clock.h"
 #include "common/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #define CANCEL_SLICE 0.2             /* seconds between two looks at `cancel` */
 #define PIPELINE_COMMANDS 1000       /* sent and not answered, at most */
 #define PIPELINE_BYTES (1024 * 1024) /* the same; one command may be larger */
+#define READ_SIZE (16 * 1024)
+#define OUT_KEPT (64 * 1024) /* an output buffer that has grown beyond is given back when it is empty */
 #define PAUSE_FIRST 0.05
 #define PAUSE_MOST 1.0
 
 void redis_connection_init(struct redis_connection *connection, const struct redis_endpoint *endpoint,
                            double connect_timeout, double timeout)
 {
-    *connection = (struct redis_connection){.endpoint = *endpoint};
+    *connection = (struct redis_connection){.endpoint = *endpoint, .link = REDIS_LINK_NONE};
     connection->connect_timeout = connect_timeout > 0 ? connect_timeout : 5;
     connection->timeout = timeout > 0 ? timeout : 10;
 }
 
 static void disconnect(struct redis_connection *connection)
 {
-    if (connection->context != NULL)
-        redisFree(connection->context);
-    connection->context = NULL;
+    redis_link_close(&connection->link);
+    if (connection->reader != NULL)
+        redisReaderFree(connection->reader);
+    connection->reader = NULL;
+    bytes_clear(&connection->out);
+    connection->written = 0;
+}
+
+bool redis_connection_is_open(const struct redis_connection *connection)
+{
+    return connection->link.fd >= 0;
 }
 
 void redis_connection_clear(struct redis_connection *connection)
@@ -83,137 +87,37 @@ static enum error_code words_code(const char *words)
                : ERROR_PROTOCOL;
 }
 
-/* Gives the connection up for `reason` (which may lie in the context). */
-static bool lose(struct redis_connection *connection, enum error_code code, const char *reason,
-                 struct error *error)
+bool redis_lose(struct redis_connection *connection, enum error_code code, const char *reason,
+                struct error *error)
 {
     error_set(error, code, "Redis at %s: %s", connection->endpoint.name, reason);
     disconnect(connection);
     return false;
 }
 
-static bool lose_broken(struct redis_connection *connection, struct error *error)
-{
-    const redisContext *context = connection->context;
-    enum error_code code = context->err == REDIS_ERR_PROTOCOL ? ERROR_PROTOCOL : ERROR_UNAVAILABLE;
-    return lose(connection, code, context->errstr[0] != '\0' ? context->errstr : "connection broken", error);
-}
-
 /* ---- waiting ---- */
 
-static bool cancelled(const struct redis_connection *connection)
+bool redis_is_cancelled(const struct redis_connection *connection)
 {
     return connection->cancel != NULL && atomic_load(connection->cancel);
 }
 
-/* Waits for `events` until `until`. 1 ready, 0 time is over, -1 cancelled or failed. */
-static int wait_for(const struct redis_connection *connection, int fd, short events, double until)
+int redis_wait(const struct redis_connection *connection, short events, double until)
 {
     for (;;) {
-        if (cancelled(connection))
+        if (redis_is_cancelled(connection))
             return -1;
         double left = until - clock_monotonic();
         if (left <= 0)
             return 0;
         double slice = connection->cancel != NULL ? fmin(left, CANCEL_SLICE) : fmin(left, 60);
-        struct pollfd poller = {.fd = fd, .events = events};
+        struct pollfd poller = {.fd = connection->link.fd, .events = events};
         int ready = poll(&poller, 1, (int)ceil(slice * 1000));
         if (ready > 0)
             return 1;
         if (ready < 0 && errno != EINTR)
             return -1;
     }
-}
-
-/* ---- connecting ---- */
-
-/* Takes over a context whose socket is being connected, and waits until it is. */
-static bool finish_connecting(struct redis_connection *connection, redisContext *context, double until,
-                              struct error *error)
-{
-    int fault = 0, on = 1;
-    socklen_t size = sizeof fault;
-    connection->context = context;
-    if (context == NULL)
-        return lose(connection, ERROR_MEMORY, "out of memory", error);
-    if (context->err != 0)
-        return lose_broken(connection, error);
-    fcntl(context->fd, F_SETFD, FD_CLOEXEC);
-    if (wait_for(connection, context->fd, POLLOUT, until) != 1)
-        return lose(connection, ERROR_TIMEOUT, "no connection in time", error);
-    if (getsockopt(context->fd, SOL_SOCKET, SO_ERROR, &fault, &size) != 0 || fault != 0)
-        return lose(connection, ERROR_UNAVAILABLE, strerror(fault != 0 ? fault : errno), error);
-    setsockopt(context->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    setsockopt(context->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    return true;
-}
-
-/* Each address of the name in turn. */
-static bool connect_tcp(struct redis_connection *connection, double until, struct error *error)
-{
-    const struct redis_endpoint *endpoint = &connection->endpoint;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *addresses = NULL;
-    int result = getaddrinfo(endpoint->host, NULL, &hints, &addresses);
-    if (result != 0)
-        return lose(connection, ERROR_UNAVAILABLE, gai_strerror(result), error);
-    bool connected = false;
-    for (struct addrinfo *address = addresses; address != NULL && !connected && !cancelled(connection);
-         address = address->ai_next) {
-        char text[NI_MAXHOST];
-        if (getnameinfo(address->ai_addr, address->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST) !=
-            0)
-            continue;
-        connected = finish_connecting(connection, redisConnectNonBlock(text, endpoint->port), until, error);
-    }
-    freeaddrinfo(addresses);
-    if (!connected && cancelled(connection))
-        return lose(connection, ERROR_CANCELLED, "stopped", error);
-    return connected;
-}
-
-static bool exchange(struct redis_connection *connection, struct redis_command *const *commands, size_t count,
-                     double deadline, struct error *error);
-
-/* AUTH or SELECT, which must succeed. */
-static bool introduce(struct redis_connection *connection, struct redis_command *command, double until,
-                      struct error *error)
-{
-    bool answered = exchange(connection, &command, 1, until, error);
-    if (answered && command->state != REDIS_DONE) {
-        bool denied = strcmp(command->argv[0], "AUTH") == 0 && command->state == REDIS_REFUSED;
-        answered =
-            lose(connection, denied ? ERROR_DENIED : command->error.code, command->error.message, error);
-    }
-    redis_command_clear(command);
-    return answered;
-}
-
-static bool connect_now(struct redis_connection *connection, double deadline, struct error *error)
-{
-    const struct redis_endpoint *endpoint = &connection->endpoint;
-    double until = fmin(deadline, clock_monotonic() + connection->connect_timeout);
-    struct redis_command command;
-    char database[16];
-    bool connected =
-        endpoint->path[0] != '\0'
-            ? finish_connecting(connection, redisConnectUnixNonBlock(endpoint->path), until, error)
-            : connect_tcp(connection, until, error);
-    if (connected && endpoint->password[0] != '\0') {
-        redis_command_init(&command, NULL);
-        redis_command_add_text(&command, "AUTH");
-        if (endpoint->user[0] != '\0')
-            redis_command_add_text(&command, endpoint->user);
-        redis_command_add_text(&command, endpoint->password);
-        connected = introduce(connection, &command, until, error);
-    }
-    if (connected && endpoint->database != 0) {
-        snprintf(database, sizeof database, "%d", endpoint->database);
-        redis_command_init(&command, NULL);
-        redis_command_add_text(&command, "SELECT");
-        redis_command_add_text(&command, database);
-        connected = introduce(connection, &command, until, error);
-    }
-    return connected;
 }
 
 /* ---- commands ---- */
@@ -248,7 +152,7 @@ void redis_command_clear(struct redis_command *command)
 static size_t append(struct redis_connection *connection, const struct redis_command *command)
 {
     const char *argv[REDIS_ARGUMENTS + 2];
-    size_t size[REDIS_ARGUMENTS + 2], total = 0;
+    size_t size[REDIS_ARGUMENTS + 2];
     int argc = 0;
     if (command->script != NULL) {
         argv[0] = command->by_text ? "EVAL" : "EVALSHA";
@@ -261,9 +165,12 @@ static size_t append(struct redis_connection *connection, const struct redis_com
         argv[argc] = command->argv[i];
         size[argc] = command->size[i];
     }
-    for (int i = 0; i < argc; i++)
-        total += size[i];
-    return redisAppendCommandArgv(connection->context, argc, argv, size) == REDIS_OK ? total + 1 : 0;
+    char *text = NULL;
+    long long length = redisFormatCommandArgv(&text, argc, argv, size);
+    bool kept = length > 0 && bytes_append(&connection->out, text, (size_t)length, NULL);
+    if (length > 0)
+        redisFreeCommand(text);
+    return kept ? (size_t)length : 0;
 }
 
 /* Takes a reply for the command. */
@@ -288,49 +195,72 @@ static void answer(struct redis_command *command, redisReply *reply)
 static bool take_reply(struct redis_connection *connection, redisReply **reply, struct error *error)
 {
     void *taken = NULL;
-    if (redisGetReplyFromReader(connection->context, &taken) != REDIS_OK)
-        return lose_broken(connection, error);
+    if (redisReaderGetReply(connection->reader, &taken) != REDIS_OK)
+        return redis_lose(connection, ERROR_PROTOCOL, connection->reader->errstr, error);
     *reply = taken;
     return true;
 }
 
-/* Writes what the socket takes and reads what is there, after waiting for one of both. `*writing`: there is
- * output left. */
-static bool move_bytes(struct redis_connection *connection, bool *writing, double deadline,
-                       struct error *error)
+static bool write_some(struct redis_connection *connection, struct error *error)
 {
-    redisContext *context = connection->context;
-    double until = fmin(deadline, clock_monotonic() + connection->timeout);
-    int flushed = 0;
-    if (*writing && redisBufferWrite(context, &flushed) != REDIS_OK)
-        return lose_broken(connection, error);
-    *writing = *writing && flushed == 0;
-    int ready = wait_for(connection, context->fd, *writing ? POLLIN | POLLOUT : POLLIN, until);
-    if (ready < 0)
-        return lose(connection, ERROR_CANCELLED, "stopped while waiting for an answer", error);
-    if (ready == 0)
-        return lose(connection, ERROR_TIMEOUT, "no answer in time", error);
-    /* Also when only writing is possible: without data it does nothing. */
-    if (redisBufferRead(context) != REDIS_OK)
-        return lose_broken(connection, error);
+    struct bytes *out = &connection->out;
+    struct error reason;
+    ssize_t count = redis_link_write(&connection->link, out->data + connection->written,
+                                     out->size - connection->written, &reason);
+    if (count < 0)
+        return redis_lose(connection, reason.code, reason.message, error);
+    connection->written += (size_t)count;
+    if (connection->written < out->size)
+        return true;
+    connection->written = 0;
+    if (out->capacity > OUT_KEPT)
+        bytes_clear(out);
+    else
+        bytes_truncate(out, 0);
     return true;
 }
 
-/* Sends the commands and takes their answers, a window of them at a time. */
-static bool exchange(struct redis_connection *connection, struct redis_command *const *commands, size_t count,
-                     double deadline, struct error *error)
+static bool read_some(struct redis_connection *connection, struct error *error)
+{
+    char buffer[READ_SIZE];
+    struct error reason;
+    ssize_t count = redis_link_read(&connection->link, buffer, sizeof buffer, &reason);
+    if (count < 0)
+        return redis_lose(connection, reason.code, reason.message, error);
+    return count == 0 || redisReaderFeed(connection->reader, buffer, (size_t)count) == REDIS_OK ||
+           redis_lose(connection, ERROR_MEMORY, connection->reader->errstr, error);
+}
+
+/* Writes what the socket takes and reads what is there, after waiting for one of both. */
+static bool move_bytes(struct redis_connection *connection, double deadline, struct error *error)
+{
+    double until = fmin(deadline, clock_monotonic() + connection->timeout);
+    if (connection->out.size > 0 && !write_some(connection, error))
+        return false;
+    if (!redis_link_has_more(&connection->link)) {
+        short writing = connection->out.size > 0 ? POLLOUT : 0;
+        int ready = redis_wait(connection, (short)(POLLIN | writing | connection->link.wants), until);
+        if (ready < 0)
+            return redis_lose(connection, ERROR_CANCELLED, "stopped while waiting for an answer", error);
+        if (ready == 0)
+            return redis_lose(connection, ERROR_TIMEOUT, "no answer in time", error);
+    }
+    /* Also when only writing is possible: without data it does nothing. */
+    return read_some(connection, error);
+}
+
+bool redis_exchange(struct redis_connection *connection, struct redis_command *const *commands, size_t count,
+                    double deadline, struct error *error)
 {
     size_t sent = 0, answered = 0, bytes = 0;
-    bool writing = false;
     while (answered < count) {
         redisReply *reply = NULL;
         while (sent < count && sent - answered < PIPELINE_COMMANDS && bytes < PIPELINE_BYTES) {
             size_t size = append(connection, commands[sent]);
             if (size == 0)
-                return lose(connection, ERROR_MEMORY, "out of memory", error);
+                return redis_lose(connection, ERROR_MEMORY, "out of memory", error);
             bytes += size;
             sent++;
-            writing = true;
         }
         if (!take_reply(connection, &reply, error))
             return false;
@@ -339,7 +269,7 @@ static bool exchange(struct redis_connection *connection, struct redis_command *
             bytes = answered == sent ? 0 : bytes;
             continue;
         }
-        if (!move_bytes(connection, &writing, deadline, error))
+        if (!move_bytes(connection, deadline, error))
             return false;
     }
     return true;
@@ -368,7 +298,7 @@ static bool exchange_pending(struct redis_connection *connection, struct redis_c
         if (!only_by_text || list[i]->by_text)
             list[kept++] = list[i];
     }
-    bool done = exchange(connection, list, kept, deadline, error);
+    bool done = redis_exchange(connection, list, kept, deadline, error);
     free(list);
     return done;
 }
@@ -401,7 +331,7 @@ bool redis_attempt(struct redis_connection *connection, struct redis_command *co
 {
     struct error fault = {.code = ERROR_NONE};
     struct error *why = error != NULL ? error : &fault;
-    if (connection->context == NULL && !connect_now(connection, deadline, why)) {
+    if (!redis_connection_is_open(connection) && !redis_connection_open(connection, deadline, why)) {
         note_fault(connection, why);
         return false;
     }
@@ -429,7 +359,8 @@ bool redis_run(struct redis_connection *connection, struct redis_command *const 
         if (answered)
             fault = pending->error;
         double pause = redis_connection_pause(connection), left = deadline - clock_monotonic();
-        if (fault.code == ERROR_DENIED || fault.code == ERROR_CANCELLED || left <= pause)
+        if (fault.code == ERROR_DENIED || fault.code == ERROR_INVALID || fault.code == ERROR_CANCELLED ||
+            left <= pause)
             return error_set(error, fault.code, "%s", fault.message);
         struct timespec wait = {.tv_sec = (time_t)pause, .tv_nsec = (long)((pause - floor(pause)) * 1e9)};
         nanosleep(&wait, NULL);

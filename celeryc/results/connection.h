@@ -3,14 +3,16 @@
  *
  * Commands are sent in a pipeline and answered in order. The caller keeps the commands until each is done or
  * refused, so that an attempt that broke half way can be made again with what is left: all commands that are
- * sent here may be repeated. Every wait has a bound; hiredis is used without its own blocking calls, which
- * know no deadline for a whole answer. Not thread-safe, but for `cancel`. The process must ignore SIGPIPE
- * (hiredis writes with write(2)). Built against hiredis 0.14 and 1.x. */
+ * sent here may be repeated. Every wait has a bound; of hiredis, 0.14 or 1.x, only the writing and reading of
+ * the protocol is used: its own calls that wait know no deadline for a whole answer. Not thread-safe, but for
+ * `cancel`. The process must ignore SIGPIPE. */
 #ifndef CELERYC_RESULTS_CONNECTION_H
 #define CELERYC_RESULTS_CONNECTION_H
 
 #include "celeryc/results/endpoint.h"
+#include "celeryc/results/link.h"
 #include "celeryc/results/scripts.h"
+#include "common/bytes.h"
 
 #include <hiredis/hiredis.h>
 #include <stdatomic.h>
@@ -18,15 +20,18 @@
 
 struct redis_connection {
     struct redis_endpoint endpoint;
-    double connect_timeout; /* seconds for name, TCP, AUTH and SELECT together (the name by the resolver's own
-                               time) */
+    double connect_timeout; /* seconds for name, TCP, TLS, AUTH and SELECT together (the name by the
+                               resolver's own time) */
     double timeout;         /* seconds without any answer after which the connection is given up */
     const atomic_bool
         *cancel; /* looked at while waiting: true ends an attempt within a fifth of a second; or NULL */
-    redisContext *context; /* NULL: not connected */
-    bool away;             /* the fault was logged; the next success is, too */
-    double pause;          /* seconds of the last backoff */
-    bool quiet;            /* faults are not logged: the caller says them */
+    struct redis_link link;
+    redisReader *reader; /* NULL while not connected */
+    struct bytes out;    /* commands; of them `written` bytes are gone */
+    size_t written;
+    bool away;    /* the fault was logged; the next success is, too */
+    double pause; /* seconds of the last backoff */
+    bool quiet;   /* faults are not logged: the caller says them */
 };
 
 #define REDIS_ARGUMENTS 17
@@ -52,6 +57,7 @@ struct redis_command {
 void redis_connection_init(struct redis_connection *connection, const struct redis_endpoint *endpoint,
                            double connect_timeout, double timeout); /* does not connect */
 void redis_connection_clear(struct redis_connection *connection);   /* closes */
+bool redis_connection_is_open(const struct redis_connection *connection);
 
 /* ---- commands ---- */
 void redis_command_init(struct redis_command *command, const struct redis_script *script);
@@ -67,7 +73,7 @@ bool redis_attempt(struct redis_connection *connection, struct redis_command *co
                    double deadline, struct error *error);
 
 /* Attempts with growing pauses until nothing is pending, or `deadline`. False with the last fault when
- * something is still pending; a wrong password is not tried again. */
+ * something is still pending; a wrong password, or a file of TLS that cannot be used, is not tried again. */
 bool redis_run(struct redis_connection *connection, struct redis_command *const *commands, size_t count,
                double deadline, struct error *error);
 

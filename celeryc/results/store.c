@@ -2,13 +2,13 @@
 
 #include "celeryc/results/connection.h"
 #include "common/clock.h"
+#include "common/condition.h"
 
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define CONNECTIONS 32
 #define TIMEOUT 5.0
@@ -31,7 +31,6 @@ struct celery_store {
 
 struct celery_store *celery_store_new(const struct celery_store_options *options, struct error *error)
 {
-    pthread_condattr_t monotonic;
     struct celery_store *store = calloc(1, sizeof *store);
     if (store == NULL) {
         error_set(error, ERROR_MEMORY, "out of memory");
@@ -47,10 +46,7 @@ struct celery_store *celery_store_new(const struct celery_store_options *options
     }
     store->most = options->connections > 0 ? options->connections : CONNECTIONS;
     pthread_mutex_init(&store->mutex, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&store->returned, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    condition_init(&store->returned);
     return store;
 }
 
@@ -72,13 +68,11 @@ void celery_store_free(struct celery_store *store)
 /* A connection of the caller's own until pool_return(). */
 static struct pooled *pool_take(struct celery_store *store, double deadline, struct error *error)
 {
-    struct timespec until = {.tv_sec = (time_t)deadline,
-                             .tv_nsec = (long)((deadline - floor(deadline)) * 1e9)};
     struct pooled *pooled = NULL;
-    int waited = 0;
+    bool in_time = true;
     pthread_mutex_lock(&store->mutex);
-    while (store->idle == NULL && store->made == store->most && waited == 0)
-        waited = pthread_cond_timedwait(&store->returned, &store->mutex, &until);
+    while (store->idle == NULL && store->made == store->most && in_time)
+        in_time = condition_wait_until(&store->returned, &store->mutex, deadline);
     if (store->idle != NULL) {
         pooled = store->idle;
         store->idle = pooled->next;
@@ -119,7 +113,7 @@ static bool run(struct celery_store *store, struct redis_command *command, doubl
     struct pooled *pooled = pool_take(store, deadline, error);
     if (pooled == NULL)
         return false;
-    bool kept = pooled->connection.context != NULL;
+    bool kept = redis_connection_is_open(&pooled->connection);
     bool answered = redis_attempt(&pooled->connection, &command, 1, deadline, &fault);
     bool again = repeated != NULL && !answered && kept && fault.code == ERROR_UNAVAILABLE;
     if (repeated != NULL)

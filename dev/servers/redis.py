@@ -10,8 +10,11 @@ from dev.servers.process import Process, ServerError
 
 
 class Redis:
-    def __init__(self, folder, port=None, databases=64, stay=False):
+    """`options`: more of redis-server's own, as on its command line."""
+
+    def __init__(self, folder, port=None, databases=64, stay=False, options=()):
         self.folder, self.port, self.databases, self.stay = pathlib.Path(folder), port or free_port(), databases, stay
+        self.options = options
         self.process = None
 
     @property
@@ -28,7 +31,8 @@ class Redis:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.process = Process(
             [program, "--port", self.port, "--bind", "127.0.0.1", "--dir", self.folder, "--databases", self.databases,
-             "--appendonly", "yes", "--maxmemory-policy", "noeviction", "--save", "", "--daemonize", "no"],
+             "--appendonly", "yes", "--maxmemory-policy", "noeviction", "--save", "", "--daemonize", "no",
+             *self.options],
             self.folder / "redis.log", stay=self.stay).start()
         self.process.wait_ready(lambda: self.command("PING").startswith(b"+PONG"), "Redis")
         return self

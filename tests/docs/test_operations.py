@@ -50,10 +50,10 @@ def test_bad_usage_ends_with_2_and_a_line_that_names_the_option(name):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_redis_over_tls_is_refused_with_a_word_on_what_to_do():
+def test_sentinels_are_refused_with_a_word_on_what_to_do():
     done = subprocess.run([program("logmerge-worker")], capture_output=True, text=True, check=False, timeout=120,
-                          env=environment(CELERY_RESULT_BACKEND="rediss://cache.example:6380/0"))
-    assert done.returncode == 2 and "rediss://" in done.stderr and "tunnel" in done.stderr
+                          env=environment(CELERY_RESULT_BACKEND="sentinel://a:26379;sentinel://b:26379"))
+    assert done.returncode == 2 and "sentinel://" in done.stderr and "name the master" in done.stderr
 
 
 def test_the_api_ends_with_0_on_a_signal(tmp_path, broker_url, redis_url):
