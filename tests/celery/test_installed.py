@@ -3,6 +3,7 @@ declare is what the library has, and workers are built with what pkg-config says
 tasks of Celery's own integration suite is built here as tests/conformance builds it."""
 
 import re
+import shutil
 
 import pytest
 from celery import chain, chord, group, signature
@@ -85,6 +86,15 @@ def test_the_name_in_programs_changes_with_what_breaks_them_only(installed):
     assert re.search(r"SONAME.*\[libceleryc\.so\.0\]", run(["readelf", "-d", installed.library]))
     assert installed.library.resolve().name == f"libceleryc.so.{version}"
     assert (installed.library.parent / "libceleryc.so.0").resolve() == installed.library.resolve()
+
+
+@pytest.mark.parametrize("source", sorted(FOLDER.glob("*_worker.c")), ids=lambda path: path.name)
+def test_the_workers_of_the_tests_need_the_public_headers_alone(installed, source, tmp_path):
+    copy = shutil.copy(source, tmp_path)
+    if source.name.startswith("integration"):
+        shutil.copy(FOLDER / "integration_tasks.h", tmp_path)
+    run(["cc", "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
+         *installed.pkg_config("--cflags"), copy])
 
 
 def test_the_worker_of_celerys_suite_runs_canvases(integration_worker, start, app):
