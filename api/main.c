@@ -85,6 +85,10 @@ int main(int argc, char **argv)
     struct api_settings settings;
     enum log_level level;
     sigset_t signals;
+    if (argc == 2 && strcmp(argv[1], "--help-man") == 0) {
+        api_settings_print_manual(argv[0], LOGMERGE_VERSION, stdout);
+        return 0;
+    }
     if (!api_settings_read(&settings, argc, argv, &error)) {
         fprintf(stderr, "logmerge-api: %s\n", error.message);
         return EXIT_USAGE;

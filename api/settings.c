@@ -1,5 +1,7 @@
 #include "api/settings.h"
 
+#include "common/manual.h"
+
 #include <string.h>
 
 /* The table points at the one struct of the process's settings; api_settings_read() copies it out. */
@@ -94,4 +96,31 @@ void api_settings_print(FILE *to)
         to,
         "logmerge-api: the REST API of the log merge service.\n\nOptions [environment variable, default]:\n");
     setting_print(table, to);
+}
+
+void api_settings_print_manual(const char *program, const char *version, FILE *to)
+{
+    static const struct manual_entry signals[] = {
+        {"TERM, INT", "Takes no further connection, finishes requests and downloads in flight, for "
+                      "--shutdown-timeout seconds at most, and exits with 0.\nOnce more: cuts them."},
+        {NULL, NULL},
+    };
+    static const struct manual_entry exit_codes[] = {
+        {"0", "Stopped by a signal; --help; --check: it is alive."},
+        {"1", "It could not start; --check: it is not alive."},
+        {"2", "An option or variable is wrong."},
+        {NULL, NULL},
+    };
+    const struct manual manual = {
+        .program = program,
+        .version = version,
+        .summary = "REST API of the log merge service",
+        .about =
+            "Takes requests to merge the log files of a range of days, queues them for Celery workers, tells "
+            "how far they are, and streams the merged files from S3 to whoever asks.\n",
+        .options = table,
+        .signals = signals,
+        .exit_codes = exit_codes,
+    };
+    manual_print(&manual, to);
 }

@@ -53,5 +53,7 @@ bool api_settings_read(struct api_settings *settings, int argc, char **argv, str
 
 /* What --help prints. */
 void api_settings_print(FILE *to);
+/* What --help-man prints, which no table lists: the build makes logmerge-api.1 of it. */
+void api_settings_print_manual(const char *program, const char *version, FILE *to);
 
 #endif

@@ -385,6 +385,10 @@ bool worker_options_read(struct worker_options *options, const struct celery_wor
         options->action = WORKER_HELP;
         return true;
     }
+    if (is_asked(argc, argv, "--help-man", NULL)) {
+        options->action = WORKER_MANUAL;
+        return true;
+    }
     if (is_asked(argc, argv, "--version", NULL)) {
         options->action = WORKER_VERSION;
         return true;

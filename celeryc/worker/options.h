@@ -17,6 +17,7 @@
 enum worker_action {
     WORKER_RUN,
     WORKER_HELP,
+    WORKER_MANUAL, /* --help-man, which no table lists: the build calls it */
     WORKER_VERSION,
     WORKER_PING, /* a health check: ask the node of this name, exit 0 when it answers */
 };

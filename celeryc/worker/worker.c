@@ -12,6 +12,7 @@
 #include "celeryc/worker/child.h"
 #include "celeryc/worker/fate.h"
 #include "celeryc/worker/fork_server.h"
+#include "celeryc/worker/manual.h"
 #include "celeryc/worker/pidfile.h"
 #include "celeryc/worker/ping.h"
 #include "celeryc/worker/statedb.h"
@@ -425,6 +426,10 @@ int celery_worker_main(int argc, char **argv, const struct celery_worker_program
     switch (worker.options.action) {
     case WORKER_HELP:
         worker_options_print_help(&worker.options, program, stdout);
+        code = 0;
+        break;
+    case WORKER_MANUAL:
+        worker_manual_print(&worker.options, program, argv[0], stdout);
         code = 0;
         break;
     case WORKER_VERSION:

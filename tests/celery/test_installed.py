@@ -8,7 +8,7 @@ import shutil
 import pytest
 from celery import chain, chord, group, signature
 
-from tests.harness.installation import Installation, run
+from tests.harness.installation import Installation, run, sanitizers
 from tests.harness.programs import ROOT, Program, environment
 from tests.harness.workers import wait_for_worker
 
@@ -120,3 +120,50 @@ def test_a_worker_may_refuse_to_start_in_its_own_words(settings_worker, tmp_path
     program = Program([settings_worker, "--helpers", "7"], tmp_path / "log", env=environment()).start()
     assert program.wait(60) != 0
     assert "demo: 7 helpers are one too many" in program.log()
+
+
+PROGRAM_IN_CPP = """
+static json_t *answer(celery_task *, json_t *, json_t *) { return json_integer(42); }
+
+int main(int argc, char **argv)
+{
+    static celery_task_type tasks[2] = {};
+    tasks[0].name = "demo.answer";
+    tasks[0].run = answer;
+    celery_worker_program program = {};
+    program.app = "demo";
+    program.version = "1.2";
+    program.tasks = tasks;
+    return celery_worker_main(argc, argv, &program);
+}
+"""
+
+
+def test_a_worker_may_be_written_in_cpp(installed, tmp_path, start, app):
+    source, worker = tmp_path / "worker.cc", tmp_path / "cpp-worker"
+    includes = "".join(f"#include <celeryc/{name}>\n" for name in HEADERS)
+    source.write_text(includes + PROGRAM_IN_CPP, encoding="utf-8")
+    flags = ["-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", *sanitizers(installed.build)]
+    run(["c++", *flags, "-o", worker, source, *installed.pkg_config("--cflags", "--libs"),
+         f"-Wl,-rpath,{installed.library.parent}"])
+    start(worker)
+    assert app.send_task("demo.answer").get(timeout=60) == 42
+
+
+# ---- manual pages ----
+
+@pytest.mark.parametrize("name", ["logmerge-worker", "logmerge-api"])
+def test_manual_pages_are_well_formed_and_name_all_that_help_does(installed, name):
+    page = next(installed.folder.rglob(f"man1/{name}.1"))
+    run(["mandoc", "-Tlint", "-Wwarning", page])
+    shown = re.sub(".\b", "", run(["mandoc", "-Tutf8", "-Owidth=1000", page]))
+    said = run([next(installed.folder.rglob(f"bin/{name}")), "--help"], env=environment())
+    options = re.findall(r"^  (?:-\w, |    )(--[a-z0-9-]+)", said, re.M)
+    variables = re.findall(r"^ +\[\$(\w+)", said, re.M)
+    assert len(options) > 20 and len(variables) > 20
+    for option in options:
+        assert re.search(rf"^ +(-\w, )?{option}( |$)", shown, re.M), option
+    for variable in variables:
+        assert re.search(rf"^ +{variable}( |$)", shown, re.M), variable
+    for title in ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "ENVIRONMENT", "SIGNALS", "EXIT STATUS"):
+        assert re.search(rf"^{title}$", shown, re.M)

@@ -3,7 +3,11 @@ the answers compared, and that what is told to a C worker changes what it does."
 
 import json
 import os
+import pathlib
+import re
+import signal
 import time
+import urllib.parse
 import uuid
 
 import kombu
@@ -315,7 +319,9 @@ def test_the_pool_follows_the_load_within_its_bounds(app, worker):
     assert ask(app, node, "pool_grow") == \
         {"error": "pool_grow is not supported with autoscale. Adjust autoscale range instead."}
     tasks = [app.send_task("demo.until_told", (SLEEP,)) for _ in range(5)]
-    until(app, node, "stats", lambda stats: len(stats["pool"]["processes"]) == 3)
+    full = until(app, node, "stats", lambda stats: len(stats["pool"]["processes"]) == 3)
+    assert full["autoscaler"]["current"] == 3
+    until(app, node, "stats", lambda stats: stats["autoscaler"]["qty"] == 5)
     assert ask(app, node, "autoscale", max=4, min=2) == {"ok": "autoscale now max=4 min=2"}
     until(app, node, "active", lambda tasks: len(tasks) == 4)
     assert ask(app, node, "stats")["prefetch_count"] == 16
@@ -325,27 +331,96 @@ def test_the_pool_follows_the_load_within_its_bounds(app, worker):
 
 
 def test_every_number_in_stats_moves(app, worker):
+    """But for those of the machine, which the next tests look at."""
     node = worker("-c", 2, "--time-limit", 300, "--soft-time-limit", 200, "--max-tasks-per-child", 1000).node
     before = ask(app, node, "stats")
     assert before["total"] == {} and before["pool"]["writes"]["total"] == 0
     assert before["pool"]["timeouts"] == [200, 300] and before["pool"]["max-tasks-per-child"] == 1000
+    assert before["pool"]["writes"]["inqueues"] == {"total": 2, "active": 0}
+    assert before["pool"]["writes"]["avg"] == "0.50"
     for number in range(5):
         app.send_task("demo.add", (number, 1)).get(timeout=WAIT)
     after = until(app, node, "stats", lambda stats: stats["total"] == {"demo.add": 5})
     assert int(after["clock"]) > int(before["clock"])
-    assert after["pool"]["writes"]["total"] == 5
-    assert sum(int(count) for count in after["pool"]["writes"]["raw"].split(", ")) == 5
+    writes = after["pool"]["writes"]
+    given = [int(count) for count in writes["raw"].split(", ")]
+    assert writes["total"] == sum(given) == 5
+    assert writes["all"] == ", ".join(f"{count / 5:.2f}" for count in given)
     running = app.send_task("demo.until_told", (SLEEP,))
     until(app, node, "stats", lambda stats: stats["pool"]["writes"]["inqueues"]["active"] == 1)
     ask(app, node, "pool_grow", n=1)
     grown = until(app, node, "stats", lambda stats: len(stats["pool"]["processes"]) == 3)
     assert grown["prefetch_count"] == before["prefetch_count"] + 4
-    assert grown["pool"]["max-concurrency"] == 3
+    assert grown["pool"]["max-concurrency"] == grown["pool"]["writes"]["inqueues"]["total"] == 3
+    assert grown["pool"]["writes"]["avg"] == "0.33"
     until(app, node, "stats", lambda stats: stats["uptime"] > before["uptime"])
-    for name in ("utime", "minflt", "nvcsw"):
-        until(app, node, "stats", lambda stats, name=name: stats["rusage"][name] > before["rusage"][name])
     later = app.send_task("demo.add", (1, 1), countdown=SLEEP)
     until(app, node, "stats", lambda stats: stats["prefetch_count"] == grown["prefetch_count"] + 1)
     app.control.revoke([running.id, later.id], terminate=True, signal="SIGKILL", destination=[node])
     with pytest.raises(TaskRevokedError):
         running.get(timeout=WAIT)
+
+
+def test_the_broker_in_stats_is_the_one_that_is_connected_to(app, worker, broker_url, vhost):
+    broker = ask(app, worker("-c", 1, "--broker-heartbeat", 20).node, "stats")["broker"]
+    url = urllib.parse.urlsplit(broker_url)
+    assert (broker["hostname"], broker["port"], broker["userid"], broker["virtual_host"]) == \
+        (url.hostname, url.port, "guest", vhost)
+    assert (broker["heartbeat"], broker["heartbeat_agreed"], broker["connect_timeout"]) == (20, 20, 4)
+    with kombu.Connection(broker_url) as connection:
+        assert broker["server_version"] == connection.default_channel.connection.server_properties["version"]
+
+
+def kernels_numbers(pid):
+    """What the kernel says of a process, by the names that getrusage() has for them; times in ticks."""
+    process = pathlib.Path(f"/proc/{pid}")
+    stat = process.joinpath("stat").read_text().rsplit(")", 1)[1].split()
+    said = process.joinpath("io").read_text() + "".join(
+        thread.joinpath("status").read_text() for thread in process.joinpath("task").iterdir())
+
+    def total(name):
+        return sum(int(number) for number in re.findall(rf"^{name}:\s*(\d+)", said, re.M))
+
+    return {"minflt": int(stat[7]), "majflt": int(stat[9]), "utime": int(stat[11]), "stime": int(stat[12]),
+            "inblock": total("read_bytes") // 512, "oublock": total("write_bytes") // 512,
+            "nvcsw": total("voluntary_ctxt_switches"), "nivcsw": total("nonvoluntary_ctxt_switches")}
+
+
+def test_rusage_in_stats_is_what_the_kernel_says(app, worker):
+    one = worker("-c", 1)
+    tick = 1 / os.sysconf("SC_CLK_TCK")
+    first = ask(app, one.node, "stats")["rusage"]
+    for name in ("utime", "stime", "minflt", "nvcsw"):
+        until(app, one.node, "stats", lambda stats, name=name: stats["rusage"][name] > first[name])
+    before = kernels_numbers(one.pid)
+    said = ask(app, one.node, "stats")["rusage"]
+    after = kernels_numbers(one.pid)
+    for name in ("utime", "stime"):
+        said[name] = int(said[name] / tick + 1e-6)
+    for name, number in before.items():
+        assert number <= said[name], name
+    for name in before.keys() - {"nvcsw", "nivcsw"}:  # of these what threads that have ended did is not shown
+        assert said[name] <= after[name], name
+    for name in ("ixrss", "idrss", "isrss", "nswap", "msgsnd", "msgrcv", "nsignals"):
+        assert said[name] == 0, f"Linux does not count {name}"
+
+
+def test_maxrss_in_stats_grows_with_what_is_held(app, worker):
+    node = worker("-c", 1).node
+    before = ask(app, node, "stats")["rusage"]["maxrss"]
+
+    def has_grown():
+        for _ in range(100):
+            app.send_task("demo.echo", ("x" * 50000,), countdown=SLEEP)
+        return ask(app, node, "stats")["rusage"]["maxrss"] > before
+
+    wait_for(has_grown, "more memory is used", WAIT)
+
+
+def test_the_timers_lag_in_stats_shows_a_worker_that_was_held_up(app, worker):
+    one = worker("-c", 1)
+    before = ask(app, one.node, "stats")["celeryc"]["timer_lag_max"]
+    os.kill(one.pid, signal.SIGSTOP)
+    time.sleep(before + 2)
+    os.kill(one.pid, signal.SIGCONT)
+    until(app, one.node, "stats", lambda stats: stats["celeryc"]["timer_lag_max"] > before)
