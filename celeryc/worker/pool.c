@@ -238,6 +238,12 @@ static json_t *describe_writes(const struct pool *pool)
     return writes;
 }
 
+/* As Celery's: a limit is a float, none the integer 0. */
+static json_t *describe_limit(double seconds)
+{
+    return seconds > 0 ? json_real(seconds) : json_integer(0);
+}
+
 json_t *pool_describe(const struct pool *pool)
 {
     json_t *processes = json_array(), *most = json_string("N/A");
@@ -249,11 +255,11 @@ json_t *pool_describe(const struct pool *pool)
         json_decref(most);
         most = json_integer(pool->options.max_tasks_per_child);
     }
-    return json_pack("{s:s, s:i, s:o, s:o, s:b, s:[f, f], s:o}", "implementation",
+    return json_pack("{s:s, s:i, s:o, s:o, s:b, s:[o, o], s:o}", "implementation",
                      "celery.concurrency.prefork:TaskPool", "max-concurrency", pool->target, "processes",
                      processes, "max-tasks-per-child", most, "put-guarded-by-semaphore", 0, "timeouts",
-                     pool->options.soft_time_limit, pool->options.time_limit, "writes",
-                     describe_writes(pool));
+                     describe_limit(pool->options.soft_time_limit), describe_limit(pool->options.time_limit),
+                     "writes", describe_writes(pool));
 }
 
 /* ---- the end ---- */
