@@ -63,6 +63,34 @@ def test_settings_have_celerys_names_and_types(pair):
             assert shape(value) == shape(theirs[name]), f"{name}: {value!r} here, {theirs[name]!r} there"
 
 
+def test_conf_shows_the_settings_that_were_changed(app, worker, tmp_path):
+    said = {
+        "--eta-task-limit": ("worker_eta_task_limit", 500),
+        "--max-tasks-per-child": ("worker_max_tasks_per_child", 7),
+        "--max-memory-per-child": ("worker_max_memory_per_child", 10 ** 9),
+        "--soft-shutdown-timeout": ("worker_soft_shutdown_timeout", 0.5),
+        "--statedb": ("worker_state_db", str(tmp_path / "state")),
+        "--result-expires": ("result_expires", 3600.0),
+        "--time-limit": ("task_time_limit", 300.0),
+        "--soft-time-limit": ("task_soft_time_limit", 200.0),
+        "--default-queue": ("task_default_queue", "another"),
+        "--queue-max-priority": ("task_queue_max_priority", 5),
+    }
+    flags = {
+        "--enable-soft-shutdown-on-idle": "worker_enable_soft_shutdown_on_idle",
+        "--deduplicate-successful-tasks": "worker_deduplicate_successful_tasks",
+        "--task-events": "worker_send_task_events",
+        "--result-extended": "result_extended",
+        "--result-persistent": "result_persistent",
+        "--track-started": "task_track_started",
+        "--reject-on-worker-lost": "task_reject_on_worker_lost",
+    }
+    words = [word for option, (_, value) in said.items() for word in (option, value)]
+    plain, changed = (ask(app, worker("-c", 1, *how).node, "conf") for how in ((), (*words, *flags)))
+    assert {name: value for name, value in changed.items() if name not in plain} == \
+        {**dict(said.values()), **dict.fromkeys(flags.values(), True)}
+
+
 SAME_REPLY = [
     ("rate_limit", {"task_name": "demo.noop", "rate_limit": "10/s"}),
     ("rate_limit", {"task_name": "demo.noop", "rate_limit": 5}),
