@@ -8,20 +8,24 @@
 
 /* Writes text so that roff prints it as it is: a hyphen stays one that can be copied, and no line begins with
  * a control character. */
-static void put_text(const char *text, FILE *to)
+static void put_bytes(const char *text, size_t size, FILE *to)
 {
-    bool begins = true;
-    for (; *text != '\0'; text++) {
-        if (begins && (*text == '.' || *text == '\''))
+    for (size_t i = 0; i < size; i++) {
+        bool begins = i == 0 || text[i - 1] == '\n';
+        if (begins && (text[i] == '.' || text[i] == '\''))
             fputs("\\&", to);
-        begins = *text == '\n';
-        if (*text == '\\')
+        if (text[i] == '\\')
             fputs("\\e", to);
-        else if (*text == '-')
+        else if (text[i] == '-')
             fputs("\\-", to);
         else
-            fputc(*text, to);
+            fputc(text[i], to);
     }
+}
+
+static void put_text(const char *text, FILE *to)
+{
+    put_bytes(text, strlen(text), to);
 }
 
 /* A font, the text in it, and back: roff's \fB...\fR. */
@@ -32,22 +36,15 @@ static void put_in_font(char font, const char *text, FILE *to)
     fputs("\\fR", to);
 }
 
-/* Lines of `text`; a blank line begins a paragraph. */
+/* Lines stay lines; a blank one begins a paragraph. */
 static void put_paragraphs(const char *text, FILE *to)
 {
+    text += strspn(text, "\n");
     while (*text != '\0') {
-        char line[1024];
-        size_t length = strcspn(text, "\n");
-        (void)snprintf(line, sizeof line, "%.*s", (int)length, text);
-        if (length == 0)
-            fputs(".PP", to);
-        put_text(line, to);
-        fputc('\n', to);
-        text += length + (text[length] == '\n');
-        if (*text != '\0' && *text != '\n' && length > 0)
-            fputs(".br\n", to);
-        while (length == 0 && *text == '\n')
-            text++;
+        size_t length = strcspn(text, "\n"), gap = strspn(text + length, "\n");
+        put_bytes(text, length, to);
+        text += length + gap;
+        fputs(*text == '\0' ? "\n" : gap > 1 ? "\n.PP\n" : "\n.br\n", to);
     }
 }
 
