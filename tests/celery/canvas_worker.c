@@ -174,6 +174,14 @@ static json_t *errback_in_place(struct celery_task *task, json_t *args, json_t *
     return write_run(task, run) ? json_null() : NULL;
 }
 
+/* One that takes its process with it. */
+static json_t *deadly_errback(struct celery_task *task, json_t *args, json_t *kwargs)
+{
+    errback_in_place(task, args, kwargs);
+    kill(getpid(), SIGKILL);
+    return NULL;
+}
+
 /* ---- order ---- */
 
 /* Holds the only child until a file is there, so that all that is sent meanwhile waits in its order. */
@@ -200,6 +208,9 @@ static const struct celery_task_type tasks[] = {
     {.name = "canvas.errback", .run = errback, .parameters = (const char *const[]){"request_id", NULL}},
     {.name = "canvas.errback_in_place",
      .run = errback_in_place,
+     .parameters = (const char *const[]){"request", "exc", "tb", NULL}},
+    {.name = "canvas.deadly_errback",
+     .run = deadly_errback,
      .parameters = (const char *const[]){"request", "exc", "tb", NULL}},
     {.name = "canvas.end", .run = end},
     {.name = "canvas.end_late", .run = end, .acks_late = true},
