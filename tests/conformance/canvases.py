@@ -7,11 +7,14 @@ made of a seed. A Python client sends each, with the same ids, to a genuine work
 compared: every run of every task with its arguments and relations, every state in Redis, and every revocation
 that the worker broadcasts. Dates, tracebacks, names of workers and ids that workers make are not compared.
 
-Some canvases end in more than one way with the genuine worker alone: where a chord's header has a group in it
-and two or more of its own tasks fail, that worker names the one that comes first in a Python set, whose order
-is another for other ids (celery/result.py join_native). So what differs is sent to the genuine worker again,
-with other ids, and does not differ if one of its outcomes is then, as a whole, the C worker's. Such canvases
-are counted and listed.
+Some canvases end in more than one way with the genuine worker alone:
+- Where a chord's header has a group in it and two or more of its own tasks fail, it names the one that comes
+  first in a Python set, whose order is another for other ids (celery/result.py join_native).
+- What it sends at once for a group with a chord in it goes through several connections (the chord takes
+  another producer while the group holds its own: celery/canvas.py _apply_tasks, _chord.apply_async), and comes
+  into the queue in either order: so another task may be the last one of a header, which is the body's parent.
+So what differs is sent to the genuine worker again, with other ids, and does not differ if one of its outcomes
+is then, as a whole, the C worker's. Such canvases are counted, and shown with what was different.
 
 A canvas that differs is made smaller as long as it differs, and shown. Exits 0 when none does."""
 
@@ -47,7 +50,7 @@ LABEL = re.compile(r"\bc(\d+)n\d+\b")
 UNLIKE = ("traceback", "date_done", "worker")  # of a stored state
 BATCH = 50
 PATIENCE = 300  # seconds for a batch
-REPEATS = 12  # of what differs, with the genuine worker
+REPEATS = 60  # of what differs, with the genuine worker, until it ends as the C worker's
 
 
 # ---- canvases as plain values, so that they can be made smaller ----
@@ -209,7 +212,8 @@ class Side:
         options = ["--concurrency", "1", "--prefetch-multiplier", "1", "--without-mingle", "--without-gossip"]
         self.worker = start(folder, broker_url, backend_url, options, {"CANVAS_RUNS": str(self.runs)})
         self.connection = self.app.connection_for_read()
-        self.control = kombu.Queue(exclusive=True, exchange=self.app.control.mailbox.exchange)(self.connection)
+        control = kombu.Queue(exclusive=True, exchange=self.app.control.mailbox.exchange)
+        self.control = control(self.connection)
         self.control.declare()  # remote control is a fanout: this queue hears it too
 
     def revocations(self):
@@ -310,7 +314,7 @@ class Comparison:
 
     def __init__(self, folder, python_urls, c_urls):
         self.refused = 0  # canvases that the client could not send
-        self.open = {}  # {canvas, as text: how many ends of it were seen} of those with several ends
+        self.open = {}  # {canvas, as text: the difference at first} of those with several ends
         self.python = Side("python", folder, *python_urls, start_python)
         self.c = Side("c", folder, *c_urls, start_c)
 
@@ -324,8 +328,8 @@ class Comparison:
         found = {number: text for number in [*canvases, None]
                  if (text := self.difference(theirs[number], ours[number]))}
         again = {number: canvases[number] for number in found if number is not None}
-        for number in self.undetermined(again, theirs, ours):
-            del found[number]
+        for number in self.undetermined(again, ours):
+            self.open[shown(canvases[number])] = found.pop(number)
         return found
 
     @staticmethod
@@ -333,9 +337,9 @@ class Comparison:
         lines = [sorted(left.elements()) for left in (theirs, ours)]
         return "\n".join(difflib.unified_diff(*lines, "python", "c", n=0, lineterm=""))
 
-    def undetermined(self, canvases, theirs, ours):
+    def undetermined(self, canvases, ours):
         """The numbers of those of {number: canvas} that end as ours when sent to the genuine worker again."""
-        seen, alike = {number: [theirs[number]] for number in canvases}, set()
+        alike = set()
         for _ in range(REPEATS):
             left_over = {number: spec for number, spec in canvases.items() if number not in alike}
             if not left_over:
@@ -343,12 +347,8 @@ class Comparison:
             sent = self.python.send(left_over)
             self.python.wait()
             left = self.python.left(sent)
-            for number, spec in left_over.items():
-                if left[number] not in seen[number]:
-                    seen[number].append(left[number])
-                if left[number] == ours[number]:
-                    alike.add(number)
-                    self.open[shown(spec)] = len(seen[number])
+            alike |= {number for number in left_over if left[number] == ours[number]}
+        self.c.batches = self.python.batches  # so that the next batch has the same ids on both sides
         return alike
 
     def smallest(self, spec):
@@ -406,8 +406,8 @@ def main():
             different += [(seed, text) for seed, text in found.items()]
             print(f"{min(start + BATCH, len(seeds))} canvases, {both.refused} that the client cannot send, "
                   f"{len(both.open)} with several ends there too, {len(different)} different", flush=True)
-        for name, ways in both.open.items():
-            print(f"\nends in {ways} ways with the genuine worker, in one of them with the C worker:\n{name}")
+        for name, text in both.open.items():
+            print(f"\nends in several ways with the genuine worker, one of them the C worker's: {name}\n{text}")
         for seed, text in different[:options.most]:
             spec = None if seed is None else canvas_of(seed)
             if spec is not None:
