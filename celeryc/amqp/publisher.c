@@ -160,6 +160,19 @@ void publisher_free(struct publisher *publisher, double timeout)
     publisher_dispose(publisher);
 }
 
+/* Declared already: it is once more. */
+static bool declare_again(struct publisher *publisher, const struct queue_spec *spec)
+{
+    pthread_mutex_lock(&publisher->mutex);
+    struct declaration *each = publisher->declarations;
+    while (each != NULL && !queue_spec_equal(each->spec, spec))
+        each = each->next;
+    if (each != NULL)
+        each->done = each->banned;
+    pthread_mutex_unlock(&publisher->mutex);
+    return each != NULL;
+}
+
 void publisher_declare(struct publisher *publisher, const struct queue_spec *spec)
 {
     struct error error;
@@ -173,6 +186,12 @@ void publisher_declare(struct publisher *publisher, const struct queue_spec *spe
         free(declaration);
         queue_spec_free(copy);
         log_error("no memory to declare a queue");
+        return;
+    }
+    if (declare_again(publisher, copy)) {
+        free(declaration);
+        queue_spec_free(copy);
+        owned_thread_wake(&publisher->thread);
         return;
     }
     declaration->spec = copy;
@@ -239,43 +258,44 @@ bool publisher_send(struct publisher *publisher, struct wire_message *take, doub
 /* ---- sending and waiting ---- */
 
 /* Shared by the caller and the thread; freed by whoever leaves last, since either may be late. */
-struct waiter {
+struct publishing {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     bool told, abandoned;
+    double timeout, until; /* seconds; clock_monotonic() */
     enum publish_outcome outcome;
     char reason[512];
 };
 
-static void waiter_free(struct waiter *waiter)
+static void publishing_free(struct publishing *publishing)
 {
-    pthread_cond_destroy(&waiter->changed);
-    pthread_mutex_destroy(&waiter->mutex);
-    free(waiter);
+    pthread_cond_destroy(&publishing->changed);
+    pthread_mutex_destroy(&publishing->mutex);
+    free(publishing);
 }
 
-static void tell_waiter(void *context, enum publish_outcome outcome, const char *reason)
+static void tell_publishing(void *context, enum publish_outcome outcome, const char *reason)
 {
-    struct waiter *waiter = context;
-    pthread_mutex_lock(&waiter->mutex);
-    waiter->told = true;
-    waiter->outcome = outcome;
-    snprintf(waiter->reason, sizeof waiter->reason, "%s", reason == NULL ? "" : reason);
-    bool abandoned = waiter->abandoned;
-    pthread_cond_signal(&waiter->changed);
-    pthread_mutex_unlock(&waiter->mutex);
+    struct publishing *publishing = context;
+    pthread_mutex_lock(&publishing->mutex);
+    publishing->told = true;
+    publishing->outcome = outcome;
+    snprintf(publishing->reason, sizeof publishing->reason, "%s", reason == NULL ? "" : reason);
+    bool abandoned = publishing->abandoned;
+    pthread_cond_signal(&publishing->changed);
+    pthread_mutex_unlock(&publishing->mutex);
     if (abandoned)
-        waiter_free(waiter);
+        publishing_free(publishing);
 }
 
-static struct waiter *waiter_new(void)
+static struct publishing *publishing_new(void)
 {
-    struct waiter *waiter = calloc(1, sizeof *waiter);
-    if (waiter == NULL)
+    struct publishing *publishing = calloc(1, sizeof *publishing);
+    if (publishing == NULL)
         return NULL;
-    pthread_mutex_init(&waiter->mutex, NULL);
-    condition_init(&waiter->changed);
-    return waiter;
+    pthread_mutex_init(&publishing->mutex, NULL);
+    condition_init(&publishing->changed);
+    return publishing;
 }
 
 static bool report_expired(struct publisher *publisher, double timeout, struct error *error)
@@ -287,47 +307,63 @@ static bool report_expired(struct publisher *publisher, double timeout, struct e
     return error_set(error, ERROR_TIMEOUT, "the broker did not confirm the message within %.1f s", timeout);
 }
 
-static bool report_outcome(struct publisher *publisher, const struct waiter *waiter, double timeout,
+static bool report_outcome(struct publisher *publisher, const struct publishing *publishing, double timeout,
                            struct error *error)
 {
-    switch (waiter->outcome) {
+    switch (publishing->outcome) {
     case PUBLISH_CONFIRMED:
         return true;
     case PUBLISH_RETURNED:
-        return error_set(error, ERROR_NOT_FOUND, "no queue takes the message: %s", waiter->reason);
+        return error_set(error, ERROR_NOT_FOUND, "no queue takes the message: %s", publishing->reason);
     case PUBLISH_REFUSED:
-        return error_set(error, ERROR_LIMIT, "the broker refused the message: %s", waiter->reason);
+        return error_set(error, ERROR_LIMIT, "the broker refused the message: %s", publishing->reason);
     case PUBLISH_EXPIRED:
         return report_expired(publisher, timeout, error);
     default:
-        return error_set(error, ERROR_CANCELLED, "%s", waiter->reason);
+        return error_set(error, ERROR_CANCELLED, "%s", publishing->reason);
     }
+}
+
+struct publishing *publisher_begin(struct publisher *publisher, struct wire_message *take, double timeout,
+                                   struct error *error)
+{
+    struct publishing *publishing = publishing_new();
+    if (publishing == NULL) {
+        error_set(error, ERROR_MEMORY, "no memory for a message");
+        return NULL;
+    }
+    double deadline = clock_monotonic() + timeout;
+    publishing->timeout = timeout;
+    /* The thread tells at the deadline, unless it is waiting for the broker itself. */
+    publishing->until = deadline + 0.25;
+    if (publisher_send(publisher, take, deadline, tell_publishing, publishing, error))
+        return publishing;
+    publishing_free(publishing);
+    return NULL;
+}
+
+bool publisher_await(struct publisher *publisher, struct publishing *publishing, struct error *error)
+{
+    double timeout = publishing->timeout;
+    pthread_mutex_lock(&publishing->mutex);
+    while (!publishing->told &&
+           condition_wait_until(&publishing->changed, &publishing->mutex, publishing->until))
+        continue;
+    bool told = publishing->told;
+    publishing->abandoned = !told;
+    pthread_mutex_unlock(&publishing->mutex);
+    if (!told)
+        return report_expired(publisher, timeout, error);
+    bool confirmed = report_outcome(publisher, publishing, timeout, error);
+    publishing_free(publishing);
+    return confirmed;
 }
 
 bool publisher_publish(struct publisher *publisher, struct wire_message *take, double timeout,
                        struct error *error)
 {
-    double deadline = clock_monotonic() + timeout;
-    double until =
-        deadline + 0.25; /* the thread tells at the deadline, unless it is waiting for the broker itself */
-    struct waiter *waiter = waiter_new();
-    if (waiter == NULL)
-        return error_set(error, ERROR_MEMORY, "no memory for a message");
-    if (!publisher_send(publisher, take, deadline, tell_waiter, waiter, error)) {
-        waiter_free(waiter);
-        return false;
-    }
-    pthread_mutex_lock(&waiter->mutex);
-    while (!waiter->told && condition_wait_until(&waiter->changed, &waiter->mutex, until))
-        continue;
-    bool told = waiter->told;
-    waiter->abandoned = !told;
-    pthread_mutex_unlock(&waiter->mutex);
-    if (!told)
-        return report_expired(publisher, timeout, error);
-    bool confirmed = report_outcome(publisher, waiter, timeout, error);
-    waiter_free(waiter);
-    return confirmed;
+    struct publishing *publishing = publisher_begin(publisher, take, timeout, error);
+    return publishing != NULL && publisher_await(publisher, publishing, error);
 }
 
 /* ---- state ---- */

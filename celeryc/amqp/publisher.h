@@ -19,6 +19,7 @@
 #include "celeryc/message/properties.h"
 
 struct publisher;
+struct publishing;
 
 enum publish_outcome {
     PUBLISH_CONFIRMED, /* without confirms: written to the socket */
@@ -45,8 +46,9 @@ struct publisher *publisher_new(const struct publisher_options *options, struct 
  * allowed. */
 void publisher_free(struct publisher *publisher, double timeout);
 
-/* Declares at each connecting, before anything is published: exchange (unless ""), queue (unless name is
- * NULL) and binding. Celery's clients declare their task queues. A refusal is logged. */
+/* Declares now and at each connecting, before anything is published: exchange (unless ""), queue (unless name
+ * is NULL) and binding. Celery's clients declare their task queues. The same again declares it once more (it
+ * may have been deleted), and is kept once. A refusal is logged. */
 void publisher_declare(struct publisher *publisher, const struct queue_spec *spec);
 
 /* Hands over a message; its contents are taken (the struct is cleared) on success, and no other thread may
@@ -61,6 +63,11 @@ bool publisher_send(struct publisher *publisher, struct wire_message *take, doub
  * ERROR_LIMIT (refused). */
 bool publisher_publish(struct publisher *publisher, struct wire_message *take, double timeout,
                        struct error *error);
+/* The two halves of it, so that many messages may be under way before the first is waited for. NULL: it was
+ * not handed over, and `take` is the caller's still. Each one begun is awaited, once; that frees it. */
+struct publishing *publisher_begin(struct publisher *publisher, struct wire_message *take, double timeout,
+                                   struct error *error);
+bool publisher_await(struct publisher *publisher, struct publishing *publishing, struct error *error);
 
 /* Whether there is a connection now; false fills `error` with the last reason. For health checks. */
 bool publisher_is_connected(struct publisher *publisher, struct error *error);

@@ -55,6 +55,22 @@ void queue_spec_free(struct queue_spec *spec)
     free(spec);
 }
 
+static bool same_text(const char *one, const char *other)
+{
+    return one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
+}
+
+bool queue_spec_equal(const struct queue_spec *one, const struct queue_spec *other)
+{
+    return same_text(one->name, other->name) && same_text(one->exchange, other->exchange) &&
+           same_text(one->exchange_type, other->exchange_type) &&
+           same_text(one->routing_key, other->routing_key) && one->durable == other->durable &&
+           one->exclusive == other->exclusive && one->auto_delete == other->auto_delete &&
+           one->exchange_durable == other->exchange_durable &&
+           one->exchange_auto_delete == other->exchange_auto_delete &&
+           (one->arguments == other->arguments || json_equal(one->arguments, other->arguments));
+}
+
 bool queue_spec_is_quorum(const struct queue_spec *spec)
 {
     const char *type = json_string_value(json_object_get(spec->arguments, "x-queue-type"));

@@ -27,6 +27,9 @@ bool queue_spec_check(const struct queue_spec *spec, struct error *error);
 struct queue_spec *queue_spec_copy(const struct queue_spec *spec);
 void queue_spec_free(struct queue_spec *spec); /* of queue_spec_copy(); NULL is allowed */
 
+/* Whether two that queue_spec_copy() made declare the same. */
+bool queue_spec_equal(const struct queue_spec *one, const struct queue_spec *other);
+
 /* Whether it asks for a quorum queue, which RabbitMQ refuses to consume from under a global prefetch. */
 bool queue_spec_is_quorum(const struct queue_spec *spec);
 

@@ -75,6 +75,9 @@ void child_go_on(struct child *child, double age);
 /* Publishes a message and waits for the broker's confirm, however long the broker is away (but for a cold
  * shutdown). A queue that does not exist is declared, as Celery does. The message is taken in any case. */
 bool child_publish(struct child *child, struct wire_message *take, struct error *error);
+/* The same for many: all are on their way before the first is waited for. False with the first fault. */
+bool child_publish_all(struct child *child, struct wire_message *const *take, size_t count,
+                       struct error *error);
 
 /* celery_update_state(). */
 bool child_update_state(void *context, struct celery_task *task, const char *state, json_t *meta);

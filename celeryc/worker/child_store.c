@@ -20,7 +20,8 @@
 /* Seconds of one attempt to publish: so long that a broker that merely confirms late is waited for. What was
  * written may be in the queue already, and given up and sent anew it would run twice. */
 #define PUBLISH_ATTEMPT 86400.0
-#define STATE_PATIENCE 1.0 /* seconds that storing a state may hold up its task */
+#define PUBLISH_TOGETHER 1000 /* messages that are under way before the first is waited for */
+#define STATE_PATIENCE 1.0    /* seconds that storing a state may hold up its task */
 #define REFUSALS_MOST 5
 #define FLUSH_AFTER 0.003 /* seconds that a report waits at most for the main thread to flush it */
 
@@ -321,6 +322,41 @@ bool child_publish(struct child *child, struct wire_message *take, struct error 
             log_warning("cannot publish, trying again: %s", error->message);
     }
     wire_message_clear(take);
+    return published;
+}
+
+/* What does not get through at once is published by itself, with its declarations and repetitions. */
+static bool publish_some(struct child *child, struct wire_message *const *take, size_t count,
+                         struct error *error)
+{
+    struct publishing *under_way[PUBLISH_TOGETHER];
+    struct error fault;
+    bool published = true;
+    for (size_t i = 0; i < count; i++) {
+        struct wire_message copy;
+        bool copied = frame_copy_wire(take[i], &copy);
+        under_way[i] = copied ? publisher_begin(child->publisher, &copy, PUBLISH_ATTEMPT, &fault) : NULL;
+        if (copied && under_way[i] == NULL)
+            wire_message_clear(&copy);
+    }
+    for (size_t i = 0; i < count; i++) {
+        bool confirmed = under_way[i] != NULL && publisher_await(child->publisher, under_way[i], &fault);
+        if (!confirmed && published)
+            published = child_publish(child, take[i], error);
+    }
+    return published;
+}
+
+bool child_publish_all(struct child *child, struct wire_message *const *take, size_t count,
+                       struct error *error)
+{
+    bool published = open_publisher(child, error);
+    for (size_t at = 0; published && at < count; at += PUBLISH_TOGETHER) {
+        size_t left = count - at;
+        published = publish_some(child, take + at, left < PUBLISH_TOGETHER ? left : PUBLISH_TOGETHER, error);
+    }
+    for (size_t i = 0; i < count; i++)
+        wire_message_clear(take[i]);
     return published;
 }
 

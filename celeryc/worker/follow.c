@@ -43,11 +43,33 @@ void follow_canvas(struct child *child, const struct celery_task *task, struct c
     canvas->now = clock_wall();
 }
 
-static bool do_step(struct child *child, struct canvas_step *step, struct error *error)
+/* Messages that follow each other go out together; *done is how many steps that were. */
+static bool send_together(struct child *child, struct canvas_step *steps, size_t count, size_t *done,
+                          struct error *error)
 {
+    size_t messages = 0;
+    while (messages < count && steps[messages].kind == CANVAS_SEND)
+        messages++;
+    *done = messages;
+    struct wire_message **take = reallocarray(NULL, messages, sizeof *take);
+    if (take == NULL)
+        return error_set(error, ERROR_MEMORY, "no memory to send %zu tasks", messages);
+    for (size_t i = 0; i < messages; i++)
+        take[i] = &steps[i].wire;
+    bool sent = child_publish_all(child, take, messages, error);
+    free(take);
+    return sent;
+}
+
+/* The first of so many steps, and those that go with it. */
+static bool do_steps(struct child *child, struct canvas_step *steps, size_t count, size_t *done,
+                     struct error *error)
+{
+    const struct canvas_step *step = steps;
+    *done = 1;
     switch (step->kind) {
     case CANVAS_SEND:
-        return child_publish(child, &step->wire, error);
+        return send_together(child, steps, count, done, error);
     case CANVAS_CHORD_SIZE:
         return child_chord_size(child, step->group, step->size, error);
     case CANVAS_CHORD_GROUP:
@@ -69,8 +91,9 @@ bool follow_send(struct child *child, struct celery_task *task, struct canvas *c
 {
     if (canvas->failed)
         return error_set(error, canvas->error.code, "%s", canvas->error.message);
-    for (size_t i = 0; i < canvas->count; i++) {
-        if (!do_step(child, &canvas->steps[i], error))
+    size_t done = 0;
+    for (size_t i = 0; i < canvas->count; i += done) {
+        if (!do_steps(child, &canvas->steps[i], canvas->count - i, &done, error))
             return false;
     }
     add_children(task, canvas->trail);

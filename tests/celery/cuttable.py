@@ -9,6 +9,8 @@ class Cuttable:
 
     def __init__(self, port):
         self.target, self.pairs, self.lock = port, [], threading.Lock()
+        self.answers = threading.Event()  # the broker's bytes are passed on while it is set
+        self.answers.set()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -26,13 +28,14 @@ class Cuttable:
                 continue
             with self.lock:
                 self.pairs.append((near, far))
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+            for way in ((near, far), (far, near, self.answers)):
+                threading.Thread(target=self._pump, args=way, daemon=True).start()
 
-    @staticmethod
-    def _pump(source, sink):
+    def _pump(self, source, sink, gate=None):
         try:
             while data := source.recv(65536):
+                if gate is not None:
+                    gate.wait()
                 sink.sendall(data)
         except OSError:
             pass

@@ -9,6 +9,7 @@ import urllib.parse
 import pytest
 
 from dev.servers.process import wait_for
+from tests.celery.cuttable import Cuttable
 from tests.celery.test_broker_faults import rabbitmqctl
 from tests.celery.worker_tool import depth
 
@@ -89,6 +90,35 @@ def test_redis_may_be_away_while_tasks_end(own_redis, broker_url, worker, tmp_pa
     assert one.process.is_running()
     fresh.close()
     app.close()
+
+
+def test_the_tasks_of_a_group_are_sent_without_waiting_for_each_confirm(rabbitmq, vhost, worker, app, redis_url):
+    """Seen where the broker's answers are held back: all are in the queue before the first is confirmed."""
+    from celery import group
+    way = Cuttable(rabbitmq.port)
+    worker("--concurrency", 1, "--queues", "mine", broker=f"amqp://guest:guest@127.0.0.1:{way.port}/{vhost}")
+    rabbitmq.api("PUT", f"queues/{vhost}/members", {"durable": True})
+
+    def members(count):
+        return group([app.signature("demo.add", (number, 1), queue="members") for number in range(count)])
+
+    with app.connection_for_write() as connection:
+        def queued():
+            return connection.default_channel.queue_declare("members", passive=True).message_count
+
+        # the child has its connection from then on
+        app.send_task("demo.noop", queue="mine", link=members(1)).get(timeout=TIMEOUT)
+        wait_for(lambda: queued() == 1, "the first group is there", TIMEOUT)
+        result = app.send_task("demo.sleep", (3,), queue="mine", link=members(200))
+        wait_for(lambda: rabbitmq.queue("mine", vhost).get("messages") == 0, "it runs", TIMEOUT)
+        way.answers.clear()
+        try:
+            wait_for(lambda: queued() == 201, "all of the second group are there", TIMEOUT)
+        finally:
+            way.answers.set()
+        assert result.get(timeout=TIMEOUT) == 3
+        assert queued() == 201
+    way.close()
 
 
 def test_a_result_that_waited_for_redis_in_a_child_that_was_killed_for_another_task_comes_all_the_same(
