@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define FLUSH_EVERY 0.001 /* seconds that results of short tasks wait at most, but for one task's run */
 #define READ_SIZE (64 * 1024)
 #define KEEP_SIZE ((size_t)1 << 20) /* a larger buffer is given back after use */
 
@@ -46,8 +47,10 @@ static bool take_order(struct child *child, enum frame_kind kind, struct frame_r
         pool_order_clear(&order);
         return false;
     }
-    /* Before the claim, so that no time limit runs while Redis is away. */
-    if (!child_knows_short(child, order.type))
+    /* Before the claim, so that no time limit runs while Redis is away, and nobody takes it for running. */
+    if (child_knows_short(child, order.type))
+        child_go_on(child, FLUSH_EVERY);
+    else
         child_flush(child);
     /* A failed claim is no error: the parent has taken the order back. */
     if (page_claim(child->page, order.serial, clock_monotonic())) {

@@ -15,8 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SHORT 0.002       /* seconds: what runs no longer may start while earlier results wait to be stored */
-#define FLUSH_EVERY 0.001 /* seconds that results of short tasks wait at most, but for one task's run */
+#define SHORT 0.002 /* seconds: what runs no longer may start while earlier results wait to be stored */
 
 /* ---- before ---- */
 
@@ -73,12 +72,13 @@ static void announce(struct child *child, const struct celery_task *task)
 {
     bool quick = child_knows_short(child, task->order->type);
     store_started(child, task, quick);
-    if (!quick)
-        child_report(child,
-                     &(struct pool_report){
-                         .kind = FRAME_STARTED, .serial = task->order->serial, .started = task->started},
-                     false);
-    child_go_on(child, quick ? FLUSH_EVERY : -1);
+    if (quick)
+        return;
+    child_report(
+        child,
+        &(struct pool_report){.kind = FRAME_STARTED, .serial = task->order->serial, .started = task->started},
+        false);
+    child_go_on(child, -1);
 }
 
 /* ---- the run ---- */

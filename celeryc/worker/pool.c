@@ -200,6 +200,20 @@ int pool_concurrency(const struct pool *pool)
     return pool->target;
 }
 
+size_t pool_working(const struct pool *pool)
+{
+    size_t working = 0;
+    for (size_t i = 0; i < pool->count; i++) {
+        const struct slot *slot = pool->slots[i];
+        for (uint32_t serial = slot->first; serial != slot->next; serial++) {
+            const struct request *request = slot->held[serial % PAGE_ENTRIES].request;
+            bool task = request != NULL && request->verdict == NULL;
+            working += task && page_state(slot->page, serial) == PAGE_CLAIMED;
+        }
+    }
+    return working;
+}
+
 size_t pool_running(const struct pool *pool)
 {
     size_t running = 0;

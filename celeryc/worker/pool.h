@@ -111,6 +111,8 @@ void pool_take_back(struct pool *pool);
 void pool_resize(struct pool *pool, int concurrency);
 int pool_concurrency(const struct pool *pool);
 size_t pool_running(const struct pool *pool);
+/* How many of those are inside their functions: the others wait for Redis or for the broker. */
+size_t pool_working(const struct pool *pool);
 json_t *pool_describe(const struct pool *pool); /* stats()["pool"]: implementation, max-concurrency,
                                                    processes, max-tasks-per-child, timeouts, writes */
 /* Children end after what they run, what they have not begun is `returned`. Nothing is taken any more; the

@@ -11,8 +11,9 @@
  *
  * Nothing waits: each turn of the loop looks whether what the phase waits for has come. When nothing runs any
  * more, what the parent still has to store or publish can hold the end up for LAST_WAIT seconds, not longer.
- * A task whose child cannot store its result or publish what follows it still runs: a warm shutdown waits for
- * it, however long Redis or the broker is away. */
+ * Tasks that have ended but whose children cannot store the result, or publish what follows it, get the soft
+ * shutdown's time, or LAST_WAIT, once no other runs any more. Then the shutdown is a cold one: they are
+ * ended, and those that acknowledge late go back to their queues. */
 #include "celeryc/worker/worker.h"
 #include "common/log.h"
 
@@ -57,6 +58,14 @@ static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
     if (worker->phase == PHASE_COLD && !worker->children_shot) {
         log_warning("The soft shutdown's time is over: %zu tasks still run and are ended",
                     count_of(worker, REQUEST_RUNNING));
+        shoot_children(worker);
+        return;
+    }
+    if (worker->phase == PHASE_WARM && !worker->pool_closing) {
+        log_error("%zu tasks have ended but wait for Redis or the broker: the shutdown goes on as a cold one",
+                  count_of(worker, REQUEST_RUNNING));
+        worker->phase = PHASE_COLD;
+        worker->exit_code = 1;
         shoot_children(worker);
         return;
     }
@@ -107,6 +116,18 @@ void shutdown_cold(struct worker *worker, const char *why)
         shoot_children(worker);
 }
 
+/* Warm, and something is under way: a task inside its function takes the time that it takes. */
+static void bound_waiting(struct worker *worker)
+{
+    double most =
+        worker->options.soft_shutdown_timeout > 0 ? worker->options.soft_shutdown_timeout : LAST_WAIT;
+    bool waits = pool_working(worker->pool) == 0;
+    if (waits && !ev_is_active(&worker->deadline))
+        set_deadline(worker, most);
+    else if (!waits)
+        ev_timer_stop(worker->loop, &worker->deadline);
+}
+
 /* Whether a soft shutdown waits for its time, not for tasks. */
 static bool waits_idle(const struct worker *worker)
 {
@@ -119,8 +140,11 @@ void shutdown_advance(struct worker *worker)
     if (worker->phase == PHASE_RUNNING || worker->phase == PHASE_OVER || waits_idle(worker))
         return;
     if (worker->phase != PHASE_LAST) {
-        if (count_of(worker, REQUEST_RUNNING) + count_of(worker, REQUEST_HANDED) > 0)
+        if (count_of(worker, REQUEST_RUNNING) + count_of(worker, REQUEST_HANDED) > 0) {
+            if (worker->phase == PHASE_WARM)
+                bound_waiting(worker);
             return;
+        }
         if (!worker->pool_closing) {
             worker->pool_closing = true;
             pool_close(worker->pool);

@@ -147,6 +147,27 @@ def test_a_result_that_waited_for_redis_in_a_child_that_was_killed_for_another_t
     app.close()
 
 
+def test_a_warm_shutdown_gives_back_what_only_waits_for_redis(own_redis, broker_url, worker, rabbitmq, vhost,
+                                                              tmp_path):
+    from tests.harness.workers import celery_app
+    server = own_redis()
+    sender = celery_app(broker_url, None)
+    one = worker("--concurrency", 2, "--soft-shutdown-timeout", 3, backend=server.url)
+    runs = str(tmp_path / "runs")
+    results = [sender.send_task("demo.append_late", (runs, name, 2)).id for name in ("one", "two")]
+    wait_for(lambda: len(lines(runs)) == 2, "they run", TIMEOUT)
+    server.stop()
+    assert one.finish(codes=(1,), timeout=TIMEOUT) == 1
+    assert "wait for Redis or the broker" in one.log()
+    wait_for(lambda: rabbitmq.queue("celery", vhost).get("messages_ready") == 2, "both are given back", TIMEOUT)
+    server.start()
+    worker("--concurrency", 2, backend=server.url)
+    fresh = celery_app(broker_url, server.url)
+    assert [fresh.AsyncResult(uuid).get(timeout=TIMEOUT) for uuid in results] == ["one", "two"]
+    for client in (fresh, sender):
+        client.close()
+
+
 def test_states_that_the_parent_stores_wait_for_redis(own_redis, broker_url, worker):
     from tests.harness.workers import celery_app
     server = own_redis()
