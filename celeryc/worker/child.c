@@ -122,7 +122,6 @@ static bool prepare(struct child *child, int page)
     bytes_init(&child->out, 0);
     child->keeper = (struct task_keeper){.hostname = child->options->hostname,
                                          .result_backend = child->options->backend.url,
-                                         .page = child->page,
                                          .update = child_update_state,
                                          .context = child};
     child->broker = child->options->broker;

@@ -23,7 +23,7 @@ static bool run(struct child *child, command *run_command, void *context, struct
     pthread_mutex_lock(&child->lock);
     while (!done && again) {
         done = run_command(child->backend, context, clock_monotonic() + ATTEMPT, error);
-        again = !done && may_pass(error) && !page_should_stop(child->page);
+        again = !done && may_pass(error);
         if (again)
             log_warning("trying again: %s", error->message);
     }

@@ -115,19 +115,18 @@ static bool lacks_results(const struct child *child, const struct awaited *await
     return false;
 }
 
-/* After a flush that left some unstored: corrects the reports of those. What was not even tried, for want of
- * Redis in a cold shutdown, counts with the others. */
+/* After a flush in which some were refused: corrects the reports of those. */
 static void correct_reports(struct child *child, uint64_t flushed, const struct error *error)
 {
-    size_t count = 0, left = backend_queued(child->backend);
+    size_t count = 0;
     for (size_t i = 0; i < child->awaited_count; i++) {
-        if (left == 0 && !lacks_results(child, &child->awaited[i], flushed))
+        if (!lacks_results(child, &child->awaited[i], flushed))
             continue;
         pool_report_set_unstored(&child->out, child->awaited[i].offset);
         count++;
     }
     const struct awaited coming = {.first = child->reported_results, .end = child->flushed_results};
-    child->refused_early = child->refused_early || left > 0 || lacks_results(child, &coming, flushed);
+    child->refused_early = child->refused_early || lacks_results(child, &coming, flushed);
     log_error("results of %zu tasks are not stored: %s", count + child->refused_early, error->message);
 }
 
@@ -137,13 +136,13 @@ static void flush(struct child *child)
     uint64_t flushed = child->flushed_results, queued = queued_results(child);
     bool stored = backend_flush(child->backend, clock_monotonic() + ATTEMPT, &error);
     /* What is queued still was not answered, for want of a connection or of one that lets us in. */
-    while (!stored && backend_queued(child->backend) > 0 && !page_should_stop(child->page)) {
+    while (!stored && backend_queued(child->backend) > 0) {
         log_warning("results cannot be stored, trying again: %s", error.message);
         if (!may_pass(&error)) /* a wrong password, say, is told at once */
             nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
         stored = backend_flush(child->backend, clock_monotonic() + ATTEMPT, &error);
     }
-    child->flushed_results = queued - backend_queued(child->backend);
+    child->flushed_results = queued;
     if (!stored)
         correct_reports(child, flushed, &error);
     write_reports(child);
@@ -317,7 +316,7 @@ bool child_publish(struct child *child, struct wire_message *take, struct error 
             nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
             continue;
         }
-        again = may_pass(error) && !page_should_stop(child->page);
+        again = may_pass(error);
         if (again)
             log_warning("cannot publish, trying again: %s", error->message);
     }
@@ -362,7 +361,7 @@ bool child_publish_all(struct child *child, struct wire_message *const *take, si
 
 /* ---- rpc:// ---- */
 
-/* Sends a state to who waits for it, for `patience` seconds and until a cold shutdown. A queue that is gone,
+/* Sends a state to who waits for it, for `patience` seconds. A queue that is gone,
  * or was never named, means that nobody waits. */
 static bool reply(struct child *child, const struct task_meta *meta, double patience, struct error *error)
 {
@@ -378,7 +377,7 @@ static bool reply(struct child *child, const struct task_meta *meta, double pati
         wire_message_clear(&message);
         if (sent || error->code == ERROR_NOT_FOUND)
             return true;
-        if (!may_pass(error) || page_should_stop(child->page) || clock_monotonic() >= due)
+        if (!may_pass(error) || clock_monotonic() >= due)
             return false;
         log_warning("a result cannot be sent, trying again: %s", error->message);
     }

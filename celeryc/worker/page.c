@@ -14,7 +14,6 @@ struct page_entry {
 };
 
 struct page {
-    _Atomic uint32_t stop;
     struct page_entry entries[PAGE_ENTRIES];
 };
 
@@ -116,14 +115,4 @@ double page_claimed_at(const struct page *page, uint32_t serial)
     double when;
     memcpy(&when, &bits, sizeof when);
     return when >= 0 ? when : 0; /* NaN too becomes 0 */
-}
-
-void page_stop(struct page *page)
-{
-    atomic_store(&page->stop, 1);
-}
-
-bool page_should_stop(const struct page *page)
-{
-    return atomic_load(&page->stop) != 0;
 }

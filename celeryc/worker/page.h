@@ -14,7 +14,7 @@
  * counts up and wraps; the page remembers the last PAGE_ENTRIES serials, and the parent has no more than that
  * in a child's hands. The page is sealed against resizing and holds no pointers; whatever a child gone mad
  * writes there harms that child alone. All functions are lock-free; the parent's are for its one thread, the
- * child's for its main thread, and page_should_stop() for any. */
+ * child's for its main thread. */
 #ifndef CELERYC_WORKER_PAGE_H
 #define CELERYC_WORKER_PAGE_H
 
@@ -45,7 +45,6 @@ void page_free(struct page *page);                   /* unmaps; NULL is allowed 
 void page_offer(struct page *page, uint32_t serial);
 bool page_take_back(struct page *page, uint32_t serial);
 bool page_condemn(struct page *page, uint32_t serial);
-void page_stop(struct page *page); /* page_should_stop() is true from now on */
 enum page_state page_state(const struct page *page, uint32_t serial);
 /* When it was claimed, clock_monotonic(); 0 before. */
 double page_claimed_at(const struct page *page, uint32_t serial);
@@ -53,6 +52,5 @@ double page_claimed_at(const struct page *page, uint32_t serial);
 /* ---- the child's side ---- */
 bool page_claim(struct page *page, uint32_t serial, double now); /* `now`: clock_monotonic() */
 bool page_finish(struct page *page, uint32_t serial);
-bool page_should_stop(const struct page *page);
 
 #endif

@@ -290,13 +290,6 @@ void pool_close(struct pool *pool)
     pool_flush(pool);
 }
 
-void pool_stop_tasks(struct pool *pool)
-{
-    pool->stopped = true;
-    for (size_t i = 0; i < pool->count; i++)
-        page_stop(pool->slots[i]->page);
-}
-
 void pool_kill(struct pool *pool)
 {
     pool_take_back(pool);

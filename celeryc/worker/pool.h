@@ -118,9 +118,6 @@ json_t *pool_describe(const struct pool *pool); /* stats()["pool"]: implementati
 /* Children end after what they run, what they have not begun is `returned`. Nothing is taken any more; the
  * clerk ends when all is told. */
 void pool_close(struct pool *pool);
-/* celery_should_stop() is true in every task from now on, and a child stops trying to store what cannot be
- * stored. The worker's own cold shutdown does without: it kills. */
-void pool_stop_tasks(struct pool *pool);
 void pool_kill(struct pool *pool); /* SIGKILL to every child's process group but the clerk's; what has not
                                       begun is `returned` */
 bool pool_is_gone(const struct pool *pool);

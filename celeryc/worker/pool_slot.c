@@ -69,8 +69,6 @@ static bool give_birth(struct pool *pool, bool clerk, struct error *error)
     if (slot == NULL)
         return false;
     slot->clerk = clerk;
-    if (pool->stopped)
-        page_stop(slot->page);
     bool asked = fork_server_spawn(pool->server, slot->id, socket, page, error);
     close(socket);
     close(page);

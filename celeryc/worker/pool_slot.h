@@ -81,7 +81,7 @@ struct pool {
     uint32_t last_id;
     struct request_line waiting;  /* submitted, no child has it */
     struct request_line verdicts; /* to be told, no clerk has it */
-    bool closed, stopped, broken;
+    bool closed, broken;
     int failed_births;    /* children in a row that ended before they were ready */
     double next_birth;    /* clock_monotonic() before which none is started; 0 none */
     bool reading;         /* inside the handling of what came: `room` is called once at its end */

@@ -109,9 +109,7 @@ bool celery_soft_time_limit_passed(const struct celery_task *task)
 
 bool celery_should_stop(const struct celery_task *task)
 {
-    if (celery_soft_time_limit_passed(task))
-        return true;
-    return task->keeper->page != NULL && page_should_stop(task->keeper->page);
+    return celery_soft_time_limit_passed(task);
 }
 
 void celery_log(struct celery_task *task, int level, const char *format, ...)

@@ -4,7 +4,6 @@
 
 #include "celeryc/include/celeryc/task.h"
 #include "celeryc/message/task_message.h"
-#include "celeryc/worker/page.h"
 #include "celeryc/worker/pool_order.h"
 
 /* How it ends, unless it returns a value. What is set first stays, but that a failure may become a retry. */
@@ -14,7 +13,6 @@ enum task_fate { FATE_NONE, FATE_FAILED, FATE_RETRY, FATE_REJECTED, FATE_IGNORED
 struct task_keeper {
     const char *hostname;
     const char *result_backend; /* its URL, or NULL */
-    const struct page *page;
     bool (*update)(void *context, struct celery_task *task, const char *state, json_t *meta); /* borrows */
     void *context;
 };

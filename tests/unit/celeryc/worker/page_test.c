@@ -77,9 +77,6 @@ static void the_other_side_sees_the_same_page(void)
     page_offer(mine, 1);
     CU_ASSERT(page_claim(other, 1, 2));
     CU_ASSERT_EQUAL(page_state(mine, 1), PAGE_CLAIMED);
-    CU_ASSERT_FALSE(page_should_stop(other));
-    page_stop(mine);
-    CU_ASSERT(page_should_stop(other));
     page_free(mine);
     page_free(other);
 }
