@@ -181,6 +181,7 @@ bool chord_return(struct backend *backend, const struct chord_part *part, bool *
     redis_command_add_text(&command, backend->keys.seconds);
     redis_command_add_text(&command, seconds);
     redis_command_add_text(&command, claim);
+    redis_command_add_text(&command, part->redelivered ? "1" : "0");
     bool done = run(backend, &command, part->group, deadline, error);
     if (done) {
         const redisReply *reply = command.reply;

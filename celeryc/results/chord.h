@@ -29,8 +29,9 @@ bool chord_get_group(struct backend *backend, const char *group, json_t **tuple,
 
 struct chord_part {
     const char *group, *task_id, *status;
-    long index;     /* in the header; < 0: not said */
-    json_t *result; /* value, or {"exc_type", "exc_message", "exc_module"} */
+    long index;       /* in the header; < 0: not said */
+    bool redelivered; /* its message came a second time */
+    json_t *result;   /* value, or {"exc_type", "exc_message", "exc_module"} */
 };
 /* A part has ended. `*claimed`: it was the last one, and the body is the caller's to send, who then calls
  * chord_finish(); `claim` names the caller. */

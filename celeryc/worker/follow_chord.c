@@ -19,8 +19,8 @@
 
 /* Nanoseconds between the failures of a part and of its body. Celery's client raises the part's exception
  * only when it finds that stored before it looks for the body's, which it does at two moments close to each
- * other. */
-#define FAILURE_PAUSE 20000000L
+ * other: on a busy machine a scheduler's round apart. */
+#define FAILURE_PAUSE 50000000L
 
 json_t *follow_new_chord_error(const char *format, ...)
 {
@@ -311,6 +311,7 @@ void follow_part(struct child *child, struct celery_task *task, const struct end
                               .task_id = ended->id,
                               .status = ended->status,
                               .index = ended->group_index,
+                              .redelivered = task->order->redelivered,
                               .result = ended->result};
     if (!child_chord_return(child, &part, &claimed, claim, &error)) {
         log_write(LOG_ERROR, ended->id, "its chord does not hear of its end: %s", error.message);
