@@ -84,7 +84,7 @@ def test_limits_and_bounds_are_set_from_flower(worker, app, tmp_path, broker_url
         flower.worker(node, lambda worker: worker["stats"]["autoscaler"]["max"] == 4
                       and len(worker["stats"]["pool"]["processes"]) == 2)
         inspect = app.control.inspect(destination=[node], timeout=30, limit=1)
-        assert "demo.add [time_limit=20 soft_time_limit=10]" in \
+        assert "demo.add [time_limit=20.0 soft_time_limit=10.0]" in \
             inspect.registered("time_limit", "soft_time_limit")[node]
     finally:
         flower.process.kill()
