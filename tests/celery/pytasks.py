@@ -1,5 +1,6 @@
 """Tasks of the genuine Celery worker that tests talk to; broker and results come from the environment."""
 
+import json
 import os
 import time
 
@@ -8,7 +9,8 @@ from celery.exceptions import Reject
 
 app = Celery("pytasks", broker=os.environ.get("CELERY_BROKER_URL"), backend=os.environ.get("CELERY_RESULT_BACKEND"))
 app.conf.update(broker_connection_retry_on_startup=True, worker_send_task_events=True, worker_concurrency=2,
-                result_compression=os.environ.get("TEST_RESULT_COMPRESSION"))
+                result_compression=os.environ.get("TEST_RESULT_COMPRESSION"),
+                **json.loads(os.environ.get("TEST_SETTINGS", "{}")))
 
 
 @app.task(name="demo.add")
@@ -93,3 +95,21 @@ def append(path, line, seconds=0):
         file.write(line + "\n")
     time.sleep(seconds)
     return line
+
+
+def hold_until(path, line, until):
+    """A run that is noted, and ends when a file is there."""
+    append(path, line)
+    while not os.path.exists(until):
+        time.sleep(0.01)
+    return line
+
+
+@app.task(name="demo.hold")
+def hold(path, line, until):
+    return hold_until(path, line, until)
+
+
+@app.task(name="demo.hold_late", acks_late=True)
+def hold_late(path, line, until):
+    return hold_until(path, line, until)

@@ -292,6 +292,19 @@ static json_t *append(struct celery_task *task, json_t *args, json_t *kwargs)
     return json_string(line);
 }
 
+/* A run that is noted, and ends when a file is there. */
+static json_t *hold(struct celery_task *task, json_t *args, json_t *kwargs)
+{
+    const char *path, *line, *until;
+    if (!celery_args(task, args, kwargs, "path:s line:s until:s", &path, &line, &until))
+        return NULL;
+    if (!note(task, path, line))
+        return NULL;
+    while (access(until, F_OK) != 0)
+        pause_for(0.01);
+    return json_string(line);
+}
+
 /* Crashes in its first `times` runs, which it counts in a file. */
 static json_t *crash_first(struct celery_task *task, json_t *args, json_t *kwargs)
 {
@@ -405,6 +418,8 @@ static const struct celery_task_type tasks[] = {
     {.name = "demo.append", .run = append},
     {.name = "demo.append_late", .run = append, .acks_late = true},
     {.name = "demo.append_leased", .run = append, .acks_late = true, .lease = true},
+    {.name = "demo.hold", .run = hold},
+    {.name = "demo.hold_late", .run = hold, .acks_late = true},
     {.name = "demo.spawn", .run = spawn},
     {.name = "demo.grow", .run = grow},
     {0},

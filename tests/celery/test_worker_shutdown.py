@@ -1,5 +1,5 @@
-"""The worker stops as it is told: warm it finishes what runs and gives back the rest, cold it gives back
-what it can."""
+"""What a worker that stops leaves to others, its files and processes, and how it is started and started anew.
+What each way to stop does to each kind of task: test_shutdown_side_by_side.py."""
 
 import os
 import pathlib
@@ -10,7 +10,6 @@ import subprocess
 import pytest
 
 from dev.servers.process import wait_for
-from tests.celery.worker_tool import wait_until_empty
 from tests.harness.programs import Program, environment, program
 from tests.harness.workers import wait_for_worker
 
@@ -27,18 +26,6 @@ def started(path, count=1):
     wait_for(lambda: len(lines(path)) >= count, f"{count} runs have begun", TIMEOUT)
 
 
-@pytest.mark.parametrize("task", ["demo.append", "demo.append_late"])
-def test_a_warm_shutdown_finishes_what_runs(task, worker, app, rabbitmq, vhost, tmp_path):
-    one = worker("--concurrency", 1)
-    runs = str(tmp_path / "runs")
-    result = app.send_task(task, (runs, "done", 3))
-    started(runs)
-    assert one.finish() == 0
-    assert result.get(timeout=TIMEOUT) == "done"
-    wait_until_empty(rabbitmq, vhost)
-    assert lines(runs) == ["done"]
-
-
 def test_a_warm_shutdown_gives_back_what_has_not_begun(worker, app, tmp_path):
     one = worker("--concurrency", 1, "--prefetch-multiplier", 8)
     runs = str(tmp_path / "runs")
@@ -52,44 +39,6 @@ def test_a_warm_shutdown_gives_back_what_has_not_begun(worker, app, tmp_path):
     assert sorted(result.get(timeout=TIMEOUT) for result in results) == ["0", "1", "2", "3", "4"]
     assert later.get(timeout=TIMEOUT) == 3
     assert len(lines(runs)) == 5
-
-
-def test_a_second_term_changes_nothing(worker, app, tmp_path):
-    one = worker("--concurrency", 1)
-    runs = str(tmp_path / "runs")
-    result = app.send_task("demo.append", (runs, "done", 3))
-    started(runs)
-    one.process.send_signal(signal.SIGTERM)
-    one.process.send_signal(signal.SIGTERM)
-    assert one.finish() == 0
-    assert result.get(timeout=TIMEOUT) == "done"
-
-
-@pytest.mark.parametrize("signals", [
-    [signal.SIGQUIT], [signal.SIGINT, signal.SIGINT], [signal.SIGTERM, signal.SIGQUIT]])
-def test_a_cold_shutdown_gives_back_late_acknowledged_tasks(signals, worker, app, tmp_path):
-    one = worker("--concurrency", 1)
-    runs = str(tmp_path / "runs")
-    result = app.send_task("demo.append_late", (runs, "done", 600))
-    started(runs)
-    for number in signals[:-1]:
-        one.process.send_signal(number)
-        wait_for(lambda: "Warm shutdown" in one.log(), "the warm shutdown has begun", TIMEOUT)
-    assert one.finish(number=signals[-1], codes=(1,)) == 1
-    assert not result.ready()
-    second = worker("--concurrency", 1)
-    started(runs, 2)
-    second.kill()
-
-
-def test_a_soft_shutdown_lets_tasks_end_that_can(worker, app, tmp_path):
-    one = worker("--soft-shutdown-timeout", 60)
-    runs = str(tmp_path / "runs")
-    result = app.send_task("demo.append_late", (runs, "done", 2))
-    started(runs)
-    assert one.finish(number=signal.SIGQUIT, codes=(1,)) == 1
-    assert result.get(timeout=TIMEOUT) == "done"
-    assert lines(runs) == ["done"]
 
 
 def test_no_process_is_left_of_a_killed_worker(worker, app, tmp_path):

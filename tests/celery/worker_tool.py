@@ -36,14 +36,15 @@ class Monitor:
         mine = [event for event in list(self.events) if event.get("uuid") == uuid]
         return [event["type"] for event in sorted(mine, key=lambda event: event["clock"])]
 
-    def wait(self, kind, uuid=None, timeout=120):
-        """The first event of this type (of this task)."""
+    def wait(self, kind, uuid=None, hostname=None, timeout=120):
+        """The first event of this type (of this task, of this node)."""
         def look():
             for event in list(self.events):
-                if event["type"] == kind and (uuid is None or event.get("uuid") == uuid):
+                if event["type"] == kind and uuid in (None, event.get("uuid")) and \
+                        hostname in (None, event.get("hostname")):
                     return event
             return None
-        return wait_for(look, f"event {kind} of {uuid}", timeout)
+        return wait_for(look, f"event {kind} of {uuid or hostname}", timeout)
 
     def finish(self):
         self.stopped.set()

@@ -68,9 +68,9 @@ class PythonWorker:
     """A genuine Celery worker on tests/celery/pytasks.py (or another module with an `app`)."""
 
     def __init__(self, folder, broker_url, backend_url, module="tests.celery.pytasks", options=(), env=None,
-                 wait=True):
+                 node=None, wait=True):
         number = next(_numbers)
-        self.node = f"py{os.getpid()}-{number}@test"
+        self.node = node or f"py{os.getpid()}-{number}@test"
         self.app = celery_app(broker_url, backend_url)
         self.process = Process(
             [sys.executable, "-m", "celery", "-A", module, "worker", "--hostname", self.node, "--loglevel", "INFO",
