@@ -16,7 +16,7 @@ from celery import chain, chord, group
 from celery.exceptions import ChordError
 
 from dev.servers.process import wait_for
-from tests.celery.worker_tool import Monitor, wait_until_empty
+from tests.celery.worker_tool import Monitor, depth, wait_until_empty
 from tests.conformance import canvases
 from tests.harness.workers import celery_app
 
@@ -331,3 +331,35 @@ def test_a_retry_that_the_broker_refuses_fails_the_task_in_the_end(worker, app, 
     assert "could not be published again" in str(wait_for_failure(app, result.parent.results[0].id))
     assert isinstance(wait_for_failure(app, result.id), ChordError)
     wait_until_empty(rabbitmq, vhost)
+
+
+def test_a_task_that_had_succeeded_when_its_child_was_lost_calls_no_errback(started, app):
+    """As when the child dies between the stored result and its report."""
+    one = started("--concurrency", 1)
+    task = ends(app, "task", "kill", task_id=str(uuid.uuid4()))
+    task.link_error(signature(app, "errback", "errback"))
+    task.link_error(signature(app, "errback_in_place", "errback"))
+    app.backend.store_result(task.options["task_id"], "done", "SUCCESS")
+    result = task.apply_async()
+    wait_for(lambda: "had succeeded already" in one.log(), "the worker finds it out", TIMEOUT)
+    assert app.send_task("canvas.join", (1,), {"label": "next"}).get(timeout=TIMEOUT) == ["next", [1]]
+    assert [run["label"] for run in started.runs()] == ["task", "next"]
+    assert state_of(app, result.id)["result"] == "done"
+
+
+@pytest.mark.parametrize("task, left", [("end", 0), ("end_late", 1)])
+def test_a_worker_that_cannot_tell_for_want_of_redis_stops_all_the_same(started, broker_url, own_redis, rabbitmq, vhost,
+                                                                        task, left):
+    """What is not acknowledged is there for the next worker."""
+    store, client = own_redis(), celery_app(broker_url, "disabled://")
+    try:
+        one = started("--concurrency", 1, backend=store.url_of(0))
+        store.kill()
+        part = signature(client, task, "task", how="kill")
+        part.link_error(signature(client, "errback", "errback"))
+        part.apply_async()
+        wait_for(lambda: "its process" in one.log(), "the child is lost", TIMEOUT)
+        one.finish(number=signal.SIGQUIT, codes=(1,))
+        wait_for(lambda: depth(rabbitmq, vhost) == left, f"{left} messages are left", TIMEOUT)
+    finally:
+        client.close()
