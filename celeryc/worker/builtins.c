@@ -169,27 +169,6 @@ static bool is_ready(struct child *child, json_t *tuple, bool *ready, struct err
     return true;
 }
 
-/* GroupResult._failed_join_report(): the id of the first task in the header that has failed, a new string;
- * NULL: none has. */
-static char *find_culprit(struct child *child, json_t *tuple)
-{
-    struct error error;
-    json_t *result, *meta;
-    size_t index;
-    json_array_foreach(json_array_get(tuple, 1), index, result)
-    {
-        const char *id = json_string_value(json_array_get(json_array_get(result, 0), 0));
-        if (json_is_array(json_array_get(result, 1)) || id == NULL ||
-            !child_get_result(child, id, &meta, &error))
-            continue;
-        bool failed = follow_has_failed(json_string_value(json_object_get(meta, "status")));
-        json_decref(meta);
-        if (failed)
-            return strdup(id);
-    }
-    return NULL;
-}
-
 /* What the header's results are; NULL: one failed, and so does the body. */
 static json_t *join_header(struct celery_task *task, json_t *tuple, json_t *callback)
 {
@@ -198,12 +177,10 @@ static json_t *join_header(struct celery_task *task, json_t *tuple, json_t *call
     if (values != NULL)
         return values;
     char *shown = failure == NULL ? NULL : exception_repr(failure, NULL);
-    char *culprit = find_culprit(child_of(task), tuple);
-    const char *reason = shown == NULL ? error.message : shown;
-    json_t *exception = culprit == NULL ? follow_new_chord_error("%s", reason)
-                                        : follow_new_chord_error("Dependency %s raised %s", culprit, reason);
+    /* Celery would name the part too, if its cache of results were not off by default. */
+    json_t *exception = shown != NULL ? follow_new_chord_error("%s", shown)
+                                      : follow_new_chord_error("TimeoutError('%s')", error.message);
     follow_chord_error(child_of(task), task, callback, exception, failure);
-    free(culprit);
     free(shown);
     json_decref(exception);
     json_decref(failure);

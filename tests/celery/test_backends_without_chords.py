@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from celery import chain, chord, group, signature
+from celery import chain, chord, group, signature, uuid
 from celery.backends.base import E_CHORD_NO_BACKEND
 from celery.backends.rpc import E_NO_CHORD_SUPPORT
+from celery.exceptions import ChordError
 
 from dev.servers import wait_for
 from tests.celery.client_tool import ClientTool
@@ -82,3 +83,18 @@ def test_a_task_that_sends_a_chord_fails_without_results(kind, worker, tmp_path,
         wait_for(lambda: "Starting chords requires a result backend" in one.log(), "the failure in its log", TIMEOUT)
     finally:
         app.close()
+
+
+@pytest.mark.parametrize("kind", ["c", "python"])
+def test_chord_unlock_fails_the_body_with_what_a_part_failed_with(kind, worker, python_worker, app):
+    """With other backends this task waits for the parts of a chord; a worker may get it from such a client."""
+    parts = [uuid() for _ in range(3)]
+    app.backend.store_result(parts[0], 1, "SUCCESS")
+    app.backend.store_result(parts[1], ValueError("of all things"), "FAILURE")
+    app.backend.store_result(parts[2], 3, "SUCCESS")
+    body = app.signature("demo.sum", task_id=uuid())
+    worker() if kind == "c" else python_worker()
+    app.send_task("celery.chord_unlock", (uuid(), as_json(body)), {"result": [[[part, None], None] for part in parts]})
+    with pytest.raises(ChordError) as raised:
+        app.AsyncResult(body.id).get(timeout=TIMEOUT)
+    assert raised.value.args == ("ValueError('of all things')",)

@@ -142,6 +142,7 @@ def shown(spec):
     else:
         arguments = [*map(str, spec["args"]), *([f"by={shown(spec['by'])}"] if "by" in spec else [])]
         text = f"{kind}.{'si' if spec.get('immutable') else 's'}({', '.join(arguments)})"
+        text += ".set(ignore_result=True)" if "ignored" in spec else ""
     for name, method in (("link", "link"), ("link_error", "link_error")):
         text += "".join(f".{method}({shown(each)})" for each in spec.get(name, []))
     return text
@@ -161,8 +162,9 @@ class Builder:
         if "by" in spec:
             inner = json.dumps(self.build(spec["by"]), default=lambda value: value.__json__())
             kwargs["by"] = json.loads(inner)
+        options = {"ignore_result": True} if "ignored" in spec else {}
         return self.app.signature(f"canvas.{name}", args=spec["args"], kwargs=kwargs,
-                                  immutable=spec.get("immutable", False))
+                                  immutable=spec.get("immutable", False), **options)
 
     def build(self, spec):
         parts = [self.build(part) for part in spec.get("parts", [])]
