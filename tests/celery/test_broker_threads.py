@@ -235,7 +235,8 @@ def test_what_waits_keeps_a_consumer_with_a_count_of_its_own_from_nothing(amqp_t
     deliveries = one.events("delivery")[:8] + [one.wait_event("delivery", 9)]
     assert [event["body"] for event in deliveries] == [str(number) for number in range(9)]
     epoch, tags = deliveries[0]["epoch"], [event["tag"] for event in deliveries]
-    one.send("reject", epoch=epoch, tags=tags[1:2], requeue=True)  # what came under an old tag is settled as ever
+    # what came under an old tag is settled as ever
+    one.send("reject", epoch=epoch, tags=tags[1:2], requeue=True)
     assert one.wait_event("delivery", 2, body="1")["redelivered"]
     one.send("ack", epoch=epoch, tags=[*tags, one.events("delivery", body="1")[1]["tag"]])
     one.finish()
@@ -458,7 +459,8 @@ def test_a_full_publisher_with_confirms_takes_nothing_more(amqp_tool):
 @pytest.mark.parametrize("scheme", ["amqp", "amqps"])
 def test_a_broker_that_cannot_be_reached_is_named_with_the_system_s_reason(amqp_tool, scheme):
     one = amqp_tool(f"{scheme}://guest:guest@127.0.0.1:1/")
-    wait_for(lambda: "127.0.0.1:1" in one.text() and "Connection refused" in one.text(), "the reason", timeout=120)
+    wait_for(lambda: "127.0.0.1:1" in one.text() and "Connection refused" in one.text(), "the reason",
+             timeout=120)
 
 
 def test_what_is_not_published_in_time_expires_with_the_reason(amqp_tool):

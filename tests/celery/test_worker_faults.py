@@ -92,7 +92,7 @@ def test_redis_may_be_away_while_tasks_end(own_redis, broker_url, worker, tmp_pa
     app.close()
 
 
-def test_the_tasks_of_a_group_are_sent_without_waiting_for_each_confirm(rabbitmq, vhost, worker, app, redis_url):
+def test_the_tasks_of_a_group_are_sent_without_waiting_for_each_confirm(rabbitmq, vhost, worker, app):
     """Seen where the broker's answers are held back: all are in the queue before the first is confirmed."""
     from celery import group
     way = Cuttable(rabbitmq.port)
@@ -136,9 +136,9 @@ def test_a_result_that_waited_for_redis_in_a_child_that_was_killed_for_another_t
     wait_for(lambda: one.log().count("received") == 8, "all are received", TIMEOUT)
     server.stop()
     try:
-        wait_for(lambda: "Hard time limit" in one.log(), "the second is killed while the first waits for Redis", 20)
+        wait_for(lambda: "Hard time limit" in one.log(), "it is killed while the other waits for Redis", 20)
     except TimeoutError:
-        pass  # on a slow machine the type was not known to be short: then the first is stored before the second begins
+        pass  # on a slow machine the type was not known to be short: the first is stored before the second
     server.start()
     fresh = celery_app(broker_url, server.url)
     assert fresh.AsyncResult(before.id).get(timeout=TIMEOUT) == "before"
@@ -159,7 +159,8 @@ def test_a_warm_shutdown_gives_back_what_only_waits_for_redis(own_redis, broker_
     server.stop()
     assert one.finish(codes=(1,), timeout=TIMEOUT) == 1
     assert "wait for Redis or the broker" in one.log()
-    wait_for(lambda: rabbitmq.queue("celery", vhost).get("messages_ready") == 2, "both are given back", TIMEOUT)
+    wait_for(lambda: rabbitmq.queue("celery", vhost).get("messages_ready") == 2, "both are given back",
+             TIMEOUT)
     server.start()
     worker("--concurrency", 2, backend=server.url)
     fresh = celery_app(broker_url, server.url)
@@ -201,7 +202,8 @@ def test_a_hung_broker_does_not_keep_the_worker_from_its_time_limits(own, worker
 
 
 @pytest.mark.parametrize("succeeds", [True, False])
-def test_of_runs_whose_acknowledgement_was_lost_only_those_that_failed_run_again(succeeds, own, worker, tmp_path):
+def test_of_runs_whose_acknowledgement_was_lost_only_those_that_failed_run_again(
+        succeeds, own, worker, tmp_path):
     """As worker_deduplicate_successful_tasks says."""
     server, app = own
     one = worker("--concurrency", 1, "--loglevel", "INFO", broker=server.url, env=QUICK)

@@ -53,8 +53,8 @@ def test_a_run_that_is_counted_goes_to_its_own_queue_alone(worker, app, rabbitmq
     for queue in ("mine", "others"):
         rabbitmq.api("POST", f"bindings/{vhost}/e/all/q/{queue}", {"routing_key": ""})
     worker("--concurrency", 1, "--queues", "mine")
-    result = app.send_task("demo.crash_bounded", (str(tmp_path / "runs"), 2), exchange="all", routing_key="any",
-                           headers={"CC": ["copies"]})
+    result = app.send_task("demo.crash_bounded", (str(tmp_path / "runs"), 2), exchange="all",
+                           routing_key="any", headers={"CC": ["copies"]})
     assert result.get(timeout=TIMEOUT) == 3
     wait_until_empty(rabbitmq, vhost, "mine")
     with app.connection_for_write() as connection:

@@ -77,8 +77,8 @@ def test_a_countdown_and_an_eta_are_kept(worker, app):
 
 
 @pytest.mark.parametrize("kind", ["classic", "quorum"])  # a quorum queue's consumers have a count each
-def test_more_tasks_with_an_eta_than_the_prefetch_count_do_not_keep_others_waiting(kind, worker, app, rabbitmq,
-                                                                                   vhost):
+def test_more_tasks_with_an_eta_than_the_prefetch_count_do_not_keep_others_waiting(
+        kind, worker, app, rabbitmq, vhost):
     one = worker("--concurrency", 1, "--prefetch-multiplier", 2, "--queue-type", kind, "--queues", "q")
     queue = Queue("q", routing_key="q", queue_arguments={"x-queue-type": kind})
     later = [app.send_task("demo.add", (number, 0), countdown=3600, queue=queue) for number in range(20)]
@@ -87,7 +87,8 @@ def test_more_tasks_with_an_eta_than_the_prefetch_count_do_not_keep_others_waiti
     assert [result.get(timeout=TIMEOUT) for result in soon] == list(range(20))
     one.finish()
     assert not any(result.ready() for result in later)
-    wait_for(lambda: rabbitmq.queue("q", vhost).get("messages_ready") == 20, "what waits is given back", TIMEOUT)
+    wait_for(lambda: rabbitmq.queue("q", vhost).get("messages_ready") == 20, "what waits is given back",
+             TIMEOUT)
 
 
 def test_what_is_expired_is_revoked(worker, app):

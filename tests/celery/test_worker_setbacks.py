@@ -1,5 +1,5 @@
-"""Results that Redis refuses for good (here: another type of value lies under the key): such a task runs again after
-pauses that grow, until its result can be stored, and harms no other."""
+"""Results that Redis refuses for good (here: another type of value lies under the key): such a task runs
+again after pauses that grow, until its result can be stored, and harms no other."""
 
 import pathlib
 
@@ -63,15 +63,16 @@ def test_a_refused_result_makes_no_other_task_run_again(worker, app, redis_url, 
     wait_until_empty(rabbitmq, vhost)
 
 
-def test_what_waits_for_its_pause_goes_back_to_the_queue_when_the_worker_stops(worker, app, redis_url, rabbitmq, vhost,
-                                                                               tmp_path):
+def test_what_waits_for_its_pause_goes_back_to_the_queue_when_the_worker_stops(
+        worker, app, redis_url, rabbitmq, vhost, tmp_path):
     runs, uuid = str(tmp_path / "runs"), "refused"
     refuse(redis_url, uuid)
     one = worker("--concurrency", 1)
     result = app.send_task("demo.append_late", (runs, "run"), task_id=uuid)
     wait_for(lambda: "runs again in 4 s" in one.log(), "it is set back", TIMEOUT)
     assert one.finish() == 0
-    wait_for(lambda: rabbitmq.queue("celery", vhost).get("messages_ready") == 1, "it is in the queue", TIMEOUT)
+    wait_for(lambda: rabbitmq.queue("celery", vhost).get("messages_ready") == 1, "it is in the queue",
+             TIMEOUT)
     accept(redis_url, uuid)
     worker("--concurrency", 1)
     assert result.get(timeout=TIMEOUT) == "run"
