@@ -111,8 +111,9 @@ class Browser:
 
     def picture(self, name):
         """Takes the whole page, also what one would have to scroll to."""
-        size = self.window.execute_script(
-            "return [document.documentElement.scrollWidth, document.documentElement.scrollHeight];")
+        size = self.window.execute_script("""
+            window.scrollTo(0, 0);
+            return [document.documentElement.scrollWidth, document.documentElement.scrollHeight];""")
         shot = self.window.execute_cdp_cmd("Page.captureScreenshot", {
             "captureBeyondViewport": True,
             "clip": {"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1}})
