@@ -8,8 +8,7 @@
 #include <stdlib.h>
 
 #define AUTOSCALE_EVERY 1.0
-#define PULSE_EVERY POOL_TICK /* as often as the pool looks at its limits: at the same wake-ups */
-#define AUTOSCALE_KEEP 30.0   /* seconds of less load before children are given up; AUTOSCALE_KEEPALIVE */
+#define AUTOSCALE_KEEP 30.0 /* seconds of less load before children are given up; AUTOSCALE_KEEPALIVE */
 
 static void on_heartbeat(struct ev_loop *loop, ev_timer *timer, int events)
 {
@@ -49,24 +48,17 @@ static void on_autoscale(struct ev_loop *loop, ev_timer *timer, int events)
     pool_resize(worker->pool, (int)wanted);
 }
 
-/* The next one is counted from now, so that a lag is measured once. */
-static void await_pulse(struct worker *worker)
+/* Whatever keeps the loop (a call that waits, a long turn) makes the pulse late. It is the pool's tick, since
+ * a timer of its own would wake an idle worker twice as often. */
+void beat_pulse(void *context)
 {
-    ev_now_update(worker->loop);
-    worker->pulse_due = clock_monotonic() + PULSE_EVERY;
-    ev_timer_again(worker->loop, &worker->pulse);
-}
-
-/* Whatever keeps the loop (a call that waits, a long turn) makes the pulse late. */
-static void on_pulse(struct ev_loop *loop, ev_timer *timer, int events)
-{
-    (void)loop;
-    (void)events;
-    struct worker *worker = timer->data;
-    double lag = clock_monotonic() - worker->pulse_due;
+    struct worker *worker = context;
+    double now = clock_monotonic(), lag = now - worker->pulse_due;
+    if (worker->pulse_due == 0)
+        return;
     if (lag > worker->timer_lag)
         worker->timer_lag = lag;
-    await_pulse(worker);
+    worker->pulse_due = now + POOL_TICK;
 }
 
 void beat_start(struct worker *worker)
@@ -74,8 +66,7 @@ void beat_start(struct worker *worker)
     double interval = worker->options.heartbeat_interval;
     ev_timer_init(&worker->heartbeat, on_heartbeat, interval, interval);
     ev_timer_init(&worker->autoscale, on_autoscale, AUTOSCALE_EVERY, AUTOSCALE_EVERY);
-    ev_timer_init(&worker->pulse, on_pulse, PULSE_EVERY, PULSE_EVERY);
-    worker->heartbeat.data = worker->autoscale.data = worker->pulse.data = worker;
+    worker->heartbeat.data = worker->autoscale.data = worker;
     worker->idle_since = clock_monotonic();
     const char *keep = getenv("AUTOSCALE_KEEPALIVE");
     worker->autoscale_keep = keep != NULL && atof(keep) > 0 ? atof(keep) : AUTOSCALE_KEEP;
@@ -83,12 +74,11 @@ void beat_start(struct worker *worker)
         ev_timer_start(worker->loop, &worker->heartbeat);
     if (worker->options.autoscale_most > 0)
         ev_timer_start(worker->loop, &worker->autoscale);
-    await_pulse(worker);
+    worker->pulse_due = clock_monotonic() + POOL_TICK;
 }
 
 void beat_stop(struct worker *worker)
 {
     ev_timer_stop(worker->loop, &worker->heartbeat);
     ev_timer_stop(worker->loop, &worker->autoscale);
-    ev_timer_stop(worker->loop, &worker->pulse);
 }

@@ -109,5 +109,6 @@ const struct pool_events dispatch_pool_events = {
     .returned = on_returned,
     .room = on_room,
     .update = on_update,
+    .ticked = beat_pulse,
     .broken = on_broken,
 };

@@ -71,6 +71,7 @@ struct pool_events {
     void (*room)(void *context);  /* there is room for more requests */
     void (*update)(void *context, struct request *request,
                    const char *state); /* a custom state was stored; may be NULL */
+    void (*ticked)(void *context);     /* POOL_TICK seconds (pool_slot.h) have passed, or more; may be NULL */
     /* The fork server is gone (somebody killed it), and with it every child: all requests have been reported
      * as lost, no more are taken. The worker should end. May be NULL. */
     void (*broken)(void *context, const char *reason);

@@ -72,6 +72,8 @@ void pool_tick(struct ev_loop *loop, ev_timer *watcher, int events)
     (void)events;
     struct pool *pool = watcher->data;
     double now = clock_monotonic();
+    if (pool->events.ticked != NULL)
+        pool->events.ticked(pool->context);
     for (size_t i = 0; i < pool->count; i++) {
         slot_read(pool->slots[i]); /* an end that was reported is no stall */
         watch(pool->slots[i], now);

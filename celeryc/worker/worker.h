@@ -94,8 +94,8 @@ struct worker {
     ev_idle more;                   /* active while there is a backlog */
     ev_io deliveries, stored, mail;
     ev_prepare before_sleep;
-    ev_timer heartbeat, events_due, autoscale, pulse;
-    double pulse_due;      /* clock_monotonic() when the pulse is to come */
+    ev_timer heartbeat, events_due, autoscale;
+    double pulse_due;      /* clock_monotonic() when the pulse is to come; 0: not measured yet */
     double timer_lag;      /* seconds by which the latest of all pulses was late */
     double idle_since;     /* autoscaling: since when fewer children would do */
     double autoscale_keep; /* seconds of that before they are given up */
@@ -177,6 +177,7 @@ void steer_expire_revoked(struct worker *worker); /* forgets ids that were revok
 /* ---- beat.c: heartbeats, autoscaling, the loop's own pulse ---- */
 void beat_start(struct worker *worker);
 void beat_stop(struct worker *worker);
+void beat_pulse(void *worker); /* at each tick of the pool */
 
 /* ---- shutdown.c ---- */
 void shutdown_watch_signals(struct worker *worker);
