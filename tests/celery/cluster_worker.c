@@ -25,11 +25,10 @@ static struct celery_store *connection(struct celery_task *task)
 static json_t *run_of(struct celery_task *task)
 {
     json_t *where = celery_task_delivery_info(task);
-    json_t *run = json_pack("{s:s, s:s, s:i, s:s?, s:O, s:s, s:s?}", "id", celery_task_id(task), "name",
-                            celery_task_name(task), "retries", celery_task_retries(task), "parent_id",
-                            celery_task_parent_id(task), "redelivered", json_object_get(where, "redelivered"),
-                            "node", celery_task_hostname(task), "life", getenv("CLUSTER_LIFE"));
-    return run;
+    return json_pack("{s:s, s:s, s:i, s:s?, s:O, s:s, s:s?}", "id", celery_task_id(task), "name",
+                     celery_task_name(task), "retries", celery_task_retries(task), "parent_id",
+                     celery_task_parent_id(task), "redelivered", json_object_get(where, "redelivered"),
+                     "node", celery_task_hostname(task), "life", getenv("CLUSTER_LIFE"));
 }
 
 /* False: the task has failed. */
