@@ -1,6 +1,6 @@
 """What the benchmarks measured, as one table: ours beside a peer's of the same run, medians of the rounds, and between
-which values they lay. The ratio says how many times as fast ours is; its spread is that of the rounds, in each of which
-both had the same machine."""
+which values they lay. The ratio says how many times as fast ours is, or as small; its spread is that of the rounds, in
+each of which both had the same machine."""
 
 import json
 import os
@@ -10,7 +10,7 @@ ENVIRONMENT = "BENCH_FIGURES"  # names the file that figures are added to; unset
 
 
 def add(what, ours, peer, theirs, unit):
-    """One comparison: a value for each round. `unit` is "s" (less is better) or "/s" (more is)."""
+    """One comparison: a value for each round. `unit` is "/s" (more is better), "s" or "MiB" (less is)."""
     if os.environ.get(ENVIRONMENT):
         with open(os.environ[ENVIRONMENT], "a", encoding="utf-8") as file:
             file.write(json.dumps({"what": what, "ours": ours, "peer": peer, "theirs": theirs, "unit": unit}) + "\n")
@@ -31,7 +31,7 @@ def _ratios(row):
 
 def table(lines):
     """The lines of the table."""
-    rows = [("", "ours", "peer", "", "times as fast")]
+    rows = [("", "ours", "peer", "", "times as good")]
     for line in lines:
         row = json.loads(line)
         rows.append((row["what"], _spread(row["ours"], row["unit"]), row["peer"],

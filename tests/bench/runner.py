@@ -1,4 +1,4 @@
-"""usage: tests/bench/run [celery | merge | s3 | api]...
+"""usage: tests/bench/run [celery | operators | merge | s3 | api]...
 
 All benchmarks in turn, or those named, each with its own figures; then one table of all ratios to the peers.
 Some minutes each; best on a machine that does nothing else. One with options of its own:
@@ -14,7 +14,7 @@ import tempfile
 from tests.bench import figures
 
 HERE = pathlib.Path(__file__).resolve().parent
-NAMES = ("celery", "merge", "s3", "api")
+NAMES = ("celery", "operators", "merge", "s3", "api")
 
 
 def main(names):
