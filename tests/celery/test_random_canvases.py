@@ -40,6 +40,7 @@ FOUND = [
     chord([FAIL, chain(group(JOIN, chord([FAIL, JOIN], group(JOIN, FAIL))))], group(JOIN, JOIN)),
     chord([JOIN, chain(group(JOIN, chain(group(JOIN, group(JOIN, JOIN)))))], group(JOIN, JOIN)),
     chord([{**JOIN, "ignored": True}, GROUP_INSIDE], JOIN),  # what is not stored counts as None
+    chain(chord([JOIN], group(JOIN, JOIN)), chord([JOIN], JOIN)),  # more parts return than were counted
     # The tasks of a body that will not run are revoked (celery/backends/base.py _handle_group_chord_error).
     chord([FAIL], group(JOIN, chain(JOIN, JOIN))),
 ]

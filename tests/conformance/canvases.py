@@ -16,6 +16,10 @@ Some canvases end in more than one way with the genuine worker alone:
 So what differs is sent to the genuine worker again, with other ids, and does not differ if one of its outcomes
 is then, as a whole, the C worker's. Such canvases are counted, and shown with what was different.
 
+One difference is meant, and left out: a part that returns after its chord's body was sent is dropped by the
+genuine worker, and kept by the C worker, as it may be the first one of a chord that is applied again
+(celeryc/results/chord_part.lua).
+
 A canvas that differs is made smaller as long as it differs, and shown. Exits 0 when none does."""
 
 import argparse
@@ -286,6 +290,8 @@ class Side:
             name = key.decode()
             if name.endswith(".c"):  # who claimed the end of a chord that failed; gone in some seconds
                 continue
+            if name.endswith((".j", ".d")) and self.results.get(f"{name[:-2]}.c") == b"done":
+                continue  # parts that came after the body was sent
             if name.startswith("celery-task-meta-"):
                 meta = json.loads(self.results.get(key))
                 add("state", {field: value for field, value in meta.items() if field not in UNLIKE})
