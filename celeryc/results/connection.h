@@ -5,7 +5,7 @@
  * refused, so that an attempt that broke half way can be made again with what is left: all commands that are
  * sent here may be repeated. Every wait has a bound; of hiredis, 0.14 or 1.x, only the writing and reading of
  * the protocol is used: its own calls that wait know no deadline for a whole answer. Not thread-safe, but for
- * `cancel`. The process must ignore SIGPIPE. */
+ * `cancel`. */
 #ifndef CELERYC_RESULTS_CONNECTION_H
 #define CELERYC_RESULTS_CONNECTION_H
 

@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -39,6 +40,47 @@ static bool load_files(SSL_CTX *context, const struct redis_endpoint *endpoint, 
     return true;
 }
 
+/* OpenSSL's own BIO of a socket, but for one thing: it writes with write(2), and so ends the process by
+ * SIGPIPE when the server is gone. A library must not ask that of the program. */
+static BIO_METHOD *quiet_socket;
+
+static int write_quietly(BIO *bio, const char *data, int size)
+{
+    errno = 0;
+    int written = (int)send((int)BIO_get_fd(bio, NULL), data, (size_t)size, MSG_NOSIGNAL);
+    BIO_clear_retry_flags(bio);
+    if (written <= 0 && BIO_sock_should_retry(written))
+        BIO_set_retry_write(bio);
+    return written;
+}
+
+static void make_quiet_socket(void)
+{
+    const BIO_METHOD *socket = BIO_s_socket();
+    BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOCKET, "socket");
+    if (method == NULL)
+        return;
+    (void)BIO_meth_set_write(method, write_quietly);
+    (void)BIO_meth_set_read(method, BIO_meth_get_read(socket));
+    (void)BIO_meth_set_ctrl(method, BIO_meth_get_ctrl(socket));
+    (void)BIO_meth_set_create(method, BIO_meth_get_create(socket));
+    (void)BIO_meth_set_destroy(method, BIO_meth_get_destroy(socket));
+    quiet_socket = method;
+}
+
+/* The SSL speaks over the socket, which stays the caller's to close. */
+static bool use_socket(SSL *tls, int fd)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, make_quiet_socket);
+    BIO *bio = quiet_socket != NULL ? BIO_new(quiet_socket) : NULL;
+    if (bio == NULL)
+        return false;
+    (void)BIO_set_fd(bio, fd, BIO_NOCLOSE);
+    SSL_set_bio(tls, bio, bio);
+    return true;
+}
+
 /* Whom the certificate must name. */
 static bool expect_host(SSL *tls, const char *host, bool checked)
 {
@@ -62,11 +104,13 @@ bool redis_link_secure(struct redis_link *link, const struct redis_endpoint *end
         return error_set(error, ERROR_MEMORY, "%s", tls_words());
     (void)SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     (void)SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    /* So that a write never waits for something to read. */
+    (void)SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_verify(context, endpoint->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
     bool ok = load_files(context, endpoint, error);
     if (ok) {
         link->tls = SSL_new(context);
-        ok = link->tls != NULL && SSL_set_fd(link->tls, link->fd) == 1 &&
+        ok = link->tls != NULL && use_socket(link->tls, link->fd) &&
              expect_host(link->tls, endpoint->host, endpoint->verify && endpoint->check_host);
         if (!ok)
             error_set(error, ERROR_MEMORY, "%s", tls_words());

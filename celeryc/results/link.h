@@ -2,8 +2,8 @@
  *
  * hiredis writes and reads the protocol, but its connections are not used: in 0.14 (Debian 12) they know no
  * TLS. Nothing here waits: a call does what it can now, and `wants` says what to poll for before the next
- * one. A link that has failed is only good for redis_link_close(). Not thread-safe. The process must ignore
- * SIGPIPE (OpenSSL writes with write(2)). */
+ * one. A link that has failed is only good for redis_link_close(). Not thread-safe. No call raises SIGPIPE.
+ */
 #ifndef CELERYC_RESULTS_LINK_H
 #define CELERYC_RESULTS_LINK_H
 
