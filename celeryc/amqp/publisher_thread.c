@@ -214,7 +214,9 @@ static bool declare_due(struct publisher *publisher)
         if (reply == CONNECTION_REPLY_REFUSED)
             log_error("%s", reason.message);
         if (reply == CONNECTION_REPLY_GONE) {
+            pthread_mutex_lock(&publisher->mutex);
             each->banned = reason.code != ERROR_UNAVAILABLE && reason.code != ERROR_TIMEOUT;
+            pthread_mutex_unlock(&publisher->mutex);
             publisher_lose_connection(publisher, &reason);
             return false;
         }
