@@ -139,8 +139,6 @@ static json_t *fail(const struct run *run)
     struct celery_task *task = run->task;
     if (run->error.code == ERROR_CANCELLED && celery_soft_time_limit_passed(task))
         return celery_fail(task, "celery.exceptions.SoftTimeLimitExceeded", "the merge took too long");
-    if (run->error.code == ERROR_CANCELLED && celery_should_stop(task))
-        return celery_reject(task, "the worker stops", true); /* another one shall merge */
     return celery_fail(task, failure_type(run->step, run->error.code), "%s", run->error.message);
 }
 
