@@ -7,6 +7,7 @@
 #include <openssl/x509v3.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -40,32 +41,55 @@ static bool load_files(SSL_CTX *context, const struct redis_endpoint *endpoint, 
     return true;
 }
 
-/* OpenSSL's own BIO of a socket, but for one thing: it writes with write(2), and so ends the process by
- * SIGPIPE when the server is gone. A library must not ask that of the program. */
+/* A BIO of a socket. OpenSSL's own writes with write(2), and so ends the process by SIGPIPE when the server
+ * is gone, unless the program ignores that; a library must not ask it to. */
 static BIO_METHOD *quiet_socket;
+
+static int fd_of(BIO *bio)
+{
+    return (int)(intptr_t)BIO_get_data(bio);
+}
+
+static bool is_to_be_tried_again(ssize_t count)
+{
+    return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+}
 
 static int write_quietly(BIO *bio, const char *data, int size)
 {
-    errno = 0;
-    int written = (int)send((int)BIO_get_fd(bio, NULL), data, (size_t)size, MSG_NOSIGNAL);
+    ssize_t count = send(fd_of(bio), data, (size_t)size, MSG_NOSIGNAL);
     BIO_clear_retry_flags(bio);
-    if (written <= 0 && BIO_sock_should_retry(written))
+    if (is_to_be_tried_again(count))
         BIO_set_retry_write(bio);
-    return written;
+    return (int)count;
+}
+
+static int read_socket(BIO *bio, char *buffer, int size)
+{
+    ssize_t count = recv(fd_of(bio), buffer, (size_t)size, 0);
+    BIO_clear_retry_flags(bio);
+    if (is_to_be_tried_again(count))
+        BIO_set_retry_read(bio);
+    return (int)count;
+}
+
+/* There is nothing to flush, and nothing else that OpenSSL asks of a BIO is needed. */
+static long control_socket(BIO *bio, int command, long number, void *pointer)
+{
+    (void)bio;
+    (void)number;
+    (void)pointer;
+    return command == BIO_CTRL_FLUSH;
 }
 
 static void make_quiet_socket(void)
 {
-    const BIO_METHOD *socket = BIO_s_socket();
-    BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOCKET, "socket");
-    if (method == NULL)
+    quiet_socket = BIO_meth_new(BIO_TYPE_SOURCE_SINK | BIO_get_new_index(), "socket");
+    if (quiet_socket == NULL)
         return;
-    (void)BIO_meth_set_write(method, write_quietly);
-    (void)BIO_meth_set_read(method, BIO_meth_get_read(socket));
-    (void)BIO_meth_set_ctrl(method, BIO_meth_get_ctrl(socket));
-    (void)BIO_meth_set_create(method, BIO_meth_get_create(socket));
-    (void)BIO_meth_set_destroy(method, BIO_meth_get_destroy(socket));
-    quiet_socket = method;
+    (void)BIO_meth_set_write(quiet_socket, write_quietly);
+    (void)BIO_meth_set_read(quiet_socket, read_socket);
+    (void)BIO_meth_set_ctrl(quiet_socket, control_socket);
 }
 
 /* The SSL speaks over the socket, which stays the caller's to close. */
@@ -76,7 +100,8 @@ static bool use_socket(SSL *tls, int fd)
     BIO *bio = quiet_socket != NULL ? BIO_new(quiet_socket) : NULL;
     if (bio == NULL)
         return false;
-    (void)BIO_set_fd(bio, fd, BIO_NOCLOSE);
+    BIO_set_data(bio, (void *)(intptr_t)fd);
+    BIO_set_init(bio, 1);
     SSL_set_bio(tls, bio, bio);
     return true;
 }
@@ -175,7 +200,7 @@ static ssize_t plain_outcome(ssize_t count, struct error *error)
 {
     if (count >= 0)
         return count;
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+    if (is_to_be_tried_again(count))
         return 0;
     error_set(error, ERROR_UNAVAILABLE, "%s", strerror(errno));
     return -1;
