@@ -256,6 +256,11 @@ void admit(struct worker *worker, struct request *request)
         join_line(worker, request);
 }
 
+void admit_again(struct worker *worker, struct request *request)
+{
+    take_lease(worker, request);
+}
+
 void admit_release(struct request *request)
 {
     if (request->hold != NULL)

@@ -34,7 +34,7 @@ static void on_pause_over(struct ev_loop *loop, ev_timer *timer, int events)
     struct worker *worker = setback->worker;
     setback_release(request);
     if (request->state == REQUEST_WAITING) /* else it was revoked, and ends as such */
-        requests_move(&worker->requests, request, REQUEST_READY);
+        admit_again(worker, request);
 }
 
 /* How often this run was set back, this time included. */
@@ -79,6 +79,7 @@ bool setback_begin(struct worker *worker, struct request *request)
     ev_timer_start(worker->loop, &setback->pause);
     request->setback = setback;
     request->redelivered = true;
+    admit_release(request); /* a lease could be lost in so long a pause, and is taken anew */
     requests_move(&worker->requests, request, REQUEST_WAITING);
     return true;
 }

@@ -3,8 +3,9 @@
  *
  * Here it runs again in this worker after a pause: 1 s, doubled each time up to 60 s, for as long as it
  * takes, so that nothing is lost when the fault is mended. Meanwhile its delivery is held, and counts against
- * the prefetch: a worker that can store nothing takes nothing more. How often a run was set back is
- * remembered by id, also when its delivery was lost and came again. The event loop's thread only. */
+ * the prefetch: a worker that can store nothing takes nothing more. It holds no lease meanwhile. How often a
+ * run was set back is remembered by id, also when its delivery was lost and came again. The event loop's
+ * thread only. */
 #ifndef CELERYC_WORKER_SETBACK_H
 #define CELERYC_WORKER_SETBACK_H
 

@@ -112,6 +112,7 @@ bool admit_adopt(struct worker *worker, const struct task_message *message,
                  const struct consumer_event *event);
 void admit(struct worker *worker, struct request *request); /* it waits, or is ready, or ends as revoked */
 bool admit_is_revoked(struct worker *worker, struct request *request); /* and ended, when it is */
+void admit_again(struct worker *worker, struct request *request); /* after a pause: takes its lease anew */
 void admit_release(struct request *request); /* it waits for nothing any more, and holds no lease */
 void admit_recheck_rate(struct worker *worker, struct registered *entry); /* its limit was changed */
 
