@@ -6,7 +6,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-#define ATTEMPT 5.0 /* seconds of one attempt, after which the page is looked at */
+#define ATTEMPT 5.0 /* seconds of one attempt, then the next one begins */
 
 /* One command; what it is about is in `context`. */
 typedef bool command(struct backend *backend, void *context, double deadline, struct error *error);

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ATTEMPT 5.0 /* seconds of one attempt to store or reply, after which the page is looked at */
+#define ATTEMPT 5.0 /* seconds of one attempt to store or reply, then the next one begins */
 /* Seconds of one attempt to publish: so long that a broker that merely confirms late is waited for. What was
  * written may be in the queue already, and given up and sent anew it would run twice. */
 #define PUBLISH_ATTEMPT 86400.0
