@@ -13,9 +13,7 @@ import pytest
 from celery.exceptions import TaskRevokedError
 
 from dev.servers import wait_for
-
-WAIT = 120  # seconds; a bound for what never ends, not a measure
-ASK = 30    # seconds that an answer may take; it is not waited for longer than until it is there
+from tests.celery.side_by_side import ASK, WAIT, ask, until
 
 STATS = set("total pid clock uptime pool broker prefetch_count rusage celeryc".split())
 POOL = set("implementation max-concurrency processes max-tasks-per-child put-guarded-by-semaphore timeouts "
@@ -34,29 +32,8 @@ def node(worker):
     return worker("-c", 2, "--prefetch-multiplier", 4)
 
 
-def ask(app, node, command, **arguments):
-    """The node's answer to one command."""
-    replies = app.control.broadcast(command, arguments=arguments, destination=[node.node], reply=True,
-                                    timeout=ASK, limit=1)
-    assert replies, f"no answer to {command}\n{node.log()[-4000:]}"
-    (name, reply), = replies[0].items()
-    assert name == node.node
-    return reply
-
-
-def until(app, node, command, wanted, **arguments):
-    """The first answer that is as wanted."""
-    deadline = time.monotonic() + WAIT
-    while True:
-        reply = ask(app, node, command, **arguments)
-        if wanted(reply) or time.monotonic() > deadline:
-            assert wanted(reply), f"{command}: {reply}"
-            return reply
-        time.sleep(0.05)
-
-
 def test_inspect_finds_the_worker(app, node):
-    assert ask(app, node, "ping") == {"ok": "pong"}
+    assert ask(app, node.node, "ping") == {"ok": "pong"}
     inspect = app.control.inspect(destination=[node.node], timeout=ASK, limit=1)
     assert inspect.ping() == {node.node: {"ok": "pong"}}
     clock = inspect.clock()[node.node]["clock"]
@@ -68,7 +45,7 @@ def test_inspect_finds_the_worker(app, node):
 def test_stats_have_the_recorded_fields_and_true_numbers(app, node):
     for _ in range(3):
         app.send_task("demo.add", (1, 2)).get(timeout=WAIT)
-    stats = ask(app, node, "stats")
+    stats = ask(app, node.node, "stats")
     assert set(stats) == STATS
     assert POOL <= set(stats["pool"]) and BROKER <= set(stats["broker"]) and set(stats["rusage"]) == RUSAGE
     assert stats["pid"] == node.pid and stats["total"] == {"demo.add": 3}
@@ -85,10 +62,10 @@ def test_stats_have_the_recorded_fields_and_true_numbers(app, node):
 def test_tasks_are_seen_where_they_are(app, node):
     for _ in range(2):
         app.send_task("demo.until_told", (), {})
-    running = until(app, node, "active", lambda tasks: len(tasks) == 2)
+    running = until(app, node.node, "active", lambda tasks: len(tasks) == 2)
     waiting = app.send_task("demo.add", (1,), {"y": 2}, priority=3)
     later = app.send_task("demo.add", (1, 1), eta=datetime.datetime(2099, 1, 1, tzinfo=datetime.timezone.utc))
-    children = ask(app, node, "stats")["pool"]["processes"]
+    children = ask(app, node.node, "stats")["pool"]["processes"]
     for task in running:
         assert set(task) == INFO
         assert (task["name"], task["type"]) == ("demo.until_told", "demo.until_told")
@@ -98,25 +75,25 @@ def test_tasks_are_seen_where_they_are(app, node):
         assert abs(task["time_start"] - time.time()) < 600
         assert task["delivery_info"] == {"exchange": "", "routing_key": "celery", "priority": 0,
                                          "redelivered": False}
-    reserved, = until(app, node, "reserved", lambda tasks: len(tasks) == 1)
+    reserved, = until(app, node.node, "reserved", lambda tasks: len(tasks) == 1)
     assert (reserved["id"], reserved["args"], reserved["kwargs"]) == (waiting.id, [1], {"y": 2})
     assert (reserved["time_start"], reserved["acknowledged"]) == (None, False)
-    scheduled, = until(app, node, "scheduled", lambda tasks: len(tasks) == 1)
+    scheduled, = until(app, node.node, "scheduled", lambda tasks: len(tasks) == 1)
     assert (scheduled["eta"], scheduled["request"]["id"]) == ("2099-01-01T00:00:00+00:00", later.id)
     assert set(scheduled["request"]) == INFO
-    safe = ask(app, node, "active", safe=True)
+    safe = ask(app, node.node, "active", safe=True)
     assert {(task["args"], task["kwargs"]) for task in safe} == {("()", "{}")}
-    found = ask(app, node, "query_task", ids=[running[0]["id"], waiting.id, later.id, "nobody"])
+    found = ask(app, node.node, "query_task", ids=[running[0]["id"], waiting.id, later.id, "nobody"])
     assert {name: state for name, (state, _) in found.items()} == \
         {running[0]["id"]: "active", waiting.id: "reserved", later.id: "scheduled"}
     for task in running:
-        assert ask(app, node, "revoke", task_id=task["id"], terminate=True, signal="SIGKILL") == \
+        assert ask(app, node.node, "revoke", task_id=task["id"], terminate=True, signal="SIGKILL") == \
             {"ok": f"terminate: {task['id']}"}
     assert waiting.get(timeout=WAIT) == 3
 
 
 def test_the_queues_are_described_as_kombu_describes_them(app, node):
-    queue, = ask(app, node, "active_queues")
+    queue, = ask(app, node.node, "active_queues")
     assert set(queue) == QUEUE
     assert (queue["name"], queue["routing_key"]) == ("celery", "celery")
     assert (queue["durable"], queue["no_ack"]) == (True, False)
@@ -127,63 +104,64 @@ def test_the_queues_are_described_as_kombu_describes_them(app, node):
 
 def test_settings_are_told_without_a_password(app, worker, broker_url, redis_url):
     one = worker("-c", 1, "-E", env={"CELERY_TASK_TRACK_STARTED": "1"})
-    settings = ask(app, one, "conf")
+    settings = ask(app, one.node, "conf")
     assert settings["broker_url"].startswith("amqp://guest:**") and "guest:guest" not in json.dumps(settings)
     assert settings["result_backend"] == redis_url
     assert settings["worker_send_task_events"] is True
-    report = ask(app, one, "report")["ok"]
+    report = ask(app, one.node, "report")["ok"]
     assert report.startswith("\nsoftware -> celery:5.7.0 celeryc:") and "settings -> transport:" in report
     assert "broker_url: 'amqp://guest:**" in report and "guest:guest" not in report
-    sample = ask(app, one, "memsample")
+    sample = ask(app, one.node, "memsample")
     assert sample.endswith(("KB", "MB", "GB")) and float(sample[:-2]) > 0
 
 
 def test_a_queue_is_added_and_cancelled(app, node):
     name = f"extra-{uuid.uuid4()}"
-    assert ask(app, node, "add_consumer", queue=name) == {"ok": f"add consumer {name}"}
-    until(app, node, "active_queues", lambda queues: {queue["name"] for queue in queues} == {"celery", name})
+    assert ask(app, node.node, "add_consumer", queue=name) == {"ok": f"add consumer {name}"}
+    until(app, node.node, "active_queues",
+          lambda queues: {queue["name"] for queue in queues} == {"celery", name})
     assert app.send_task("demo.add", (1, 2), queue=name).get(timeout=WAIT) == 3
-    assert ask(app, node, "cancel_consumer", queue=name) == {"ok": f"no longer consuming from {name}"}
-    until(app, node, "active_queues", lambda queues: [queue["name"] for queue in queues] == ["celery"])
+    assert ask(app, node.node, "cancel_consumer", queue=name) == {"ok": f"no longer consuming from {name}"}
+    until(app, node.node, "active_queues", lambda queues: [queue["name"] for queue in queues] == ["celery"])
 
 
 def test_the_pool_grows_and_shrinks(app, node):
-    assert ask(app, node, "pool_grow", n=2) == {"ok": "pool will grow"}
-    until(app, node, "stats", lambda stats: len(stats["pool"]["processes"]) == 4)
-    assert ask(app, node, "pool_shrink", n=3) == {"ok": "pool will shrink"}
-    until(app, node, "stats", lambda stats: len(stats["pool"]["processes"]) == 1)
+    assert ask(app, node.node, "pool_grow", n=2) == {"ok": "pool will grow"}
+    until(app, node.node, "stats", lambda stats: len(stats["pool"]["processes"]) == 4)
+    assert ask(app, node.node, "pool_shrink", n=3) == {"ok": "pool will shrink"}
+    until(app, node.node, "stats", lambda stats: len(stats["pool"]["processes"]) == 1)
     assert app.send_task("demo.add", (1, 2)).get(timeout=WAIT) == 3
 
 
 def test_a_revoked_task_is_not_run(app, node):
     task_id = str(uuid.uuid4())
-    assert ask(app, node, "revoke", task_id=task_id) == {"ok": f"tasks {{'{task_id}'}} flagged as revoked"}
-    assert ask(app, node, "revoked") == [task_id]
+    assert ask(app, node.node, "revoke", task_id=task_id) == {"ok": f"tasks {{'{task_id}'}} flagged as revoked"}
+    assert ask(app, node.node, "revoked") == [task_id]
     with pytest.raises(TaskRevokedError):
         app.send_task("demo.add", (1, 2), task_id=task_id).get(timeout=WAIT)
 
 
 def test_a_running_task_is_terminated(app, node):
     result = app.send_task("demo.until_told")
-    until(app, node, "active", lambda tasks: len(tasks) == 1)
-    assert ask(app, node, "terminate", task_id=[result.id], signal="SIGTERM") == \
+    until(app, node.node, "active", lambda tasks: len(tasks) == 1)
+    assert ask(app, node.node, "terminate", task_id=[result.id], signal="SIGTERM") == \
         {"ok": f"terminate: {result.id}"}
     with pytest.raises(TaskRevokedError, match="terminated"):
         result.get(timeout=WAIT)
-    assert ask(app, node, "revoke", task_id="nobody", terminate=True) == {"ok": "terminate: tasks unknown"}
+    assert ask(app, node.node, "revoke", task_id="nobody", terminate=True) == {"ok": "terminate: tasks unknown"}
     assert app.send_task("demo.add", (1, 2)).get(timeout=WAIT) == 3
 
 
 def test_what_is_unknown_or_wrong_is_answered_as_celery_does(app, node):
-    assert ask(app, node, "nonsense") == {"error": "KeyError('nonsense')"}
-    assert ask(app, node, "autoscale", max=3, min=1) == {"error": "ValueError('Autoscale not enabled')"}
-    assert ask(app, node, "query_task") == \
+    assert ask(app, node.node, "nonsense") == {"error": "KeyError('nonsense')"}
+    assert ask(app, node.node, "autoscale", max=3, min=1) == {"error": "ValueError('Autoscale not enabled')"}
+    assert ask(app, node.node, "query_task") == \
         {"error": "TypeError(\"query_task() missing 1 required positional argument: 'ids'\")"}
-    assert ask(app, node, "enable_events", x=1) == \
+    assert ask(app, node.node, "enable_events", x=1) == \
         {"error": "TypeError(\"enable_events() got an unexpected keyword argument 'x'\")"}
-    assert ask(app, node, "election", id="1", topic="task", action={}) is None
-    assert ask(app, node, "hello", from_node="other@node", revoked=[])["revoked"] == []
-    assert ask(app, node, "hello", from_node=node.node) is None
+    assert ask(app, node.node, "election", id="1", topic="task", action={}) is None
+    assert ask(app, node.node, "hello", from_node="other@node", revoked=[])["revoked"] == []
+    assert ask(app, node.node, "hello", from_node=node.node) is None
 
 
 def test_events_are_switched_on_and_off(app, node):
@@ -195,18 +173,19 @@ def test_events_are_switched_on_and_off(app, node):
         thread = threading.Thread(target=lambda: receiver.capture(limit=None, timeout=WAIT, wakeup=False))
         thread.start()
         assert ready.wait(WAIT)
-        assert ask(app, node, "disable_events") == {"ok": "task events already disabled"}
+        assert ask(app, node.node, "disable_events") == {"ok": "task events already disabled"}
         app.send_task("demo.add", (1, 1)).get(timeout=WAIT)
-        until(app, node, "active", lambda tasks: tasks == [])  # its end has come to the parent, which would tell of it
-        assert ask(app, node, "enable_events") == {"ok": "task events enabled"}
-        assert ask(app, node, "enable_events") == {"ok": "task events already enabled"}
+        # Its end has come to the parent, which would tell of it.
+        until(app, node.node, "active", lambda tasks: tasks == [])
+        assert ask(app, node.node, "enable_events") == {"ok": "task events enabled"}
+        assert ask(app, node.node, "enable_events") == {"ok": "task events already enabled"}
         seen = app.send_task("demo.add", (1, 1))
         wait_for(lambda: any(e["type"] == "task-succeeded" for e in events), "the task's event", WAIT)
         assert {e["uuid"] for e in events if e["type"].startswith("task-")} == {seen.id}
-        assert ask(app, node, "heartbeat") is None
+        assert ask(app, node.node, "heartbeat") is None
         wait_for(lambda: any(e["type"] == "worker-heartbeat" and e["freq"] == 5 for e in events),
                  "the heartbeat that was asked for", WAIT)
-        assert ask(app, node, "disable_events") == {"ok": "task events disabled"}
+        assert ask(app, node.node, "disable_events") == {"ok": "task events disabled"}
         receiver.should_stop = True
         thread.join(WAIT)
 
@@ -242,7 +221,7 @@ def test_hostile_requests_cost_a_line_in_the_log(app, node, broker_url):
             for content_type in ("application/json", "application/x-python-serialize", None):
                 exchange.publish(exchange.Message(body, content_type=content_type, content_encoding="utf-8",
                                                   headers={"clock": "no number"}))
-    assert ask(app, node, "ping") == {"ok": "pong"}
+    assert ask(app, node.node, "ping") == {"ok": "pong"}
     assert "bad request" in node.log()
 
 
@@ -274,7 +253,7 @@ def test_a_node_that_was_cut_off_gets_its_mailbox_again(app, worker, broker_url)
 def test_shutdown_ends_the_worker_warmly_and_is_not_answered(app, worker):
     node = worker("-c", 1)
     result = app.send_task("demo.sleep", (1,))
-    until(app, node, "active", lambda tasks: len(tasks) == 1)
+    until(app, node.node, "active", lambda tasks: len(tasks) == 1)
     assert not app.control.broadcast("shutdown", destination=[node.node], reply=True, timeout=1)
     assert node.process.popen.wait(WAIT) == 0
     assert result.get(timeout=WAIT) is not None or result.state == "SUCCESS"

@@ -47,21 +47,8 @@ FOUND = [
 
 
 @pytest.fixture
-def both(rabbitmq, redis_server, vhost, tmp_path):
-    """A genuine worker and the C worker, apart from each other."""
-    other = f"{vhost}-c"
-    rabbitmq.add_vhost(other)
-    last = redis_server.databases - 1  # the others are given out from the first
-    made = canvases.Comparison(tmp_path, (rabbitmq.url_of(vhost), redis_server.url_of(last)),
-                               (rabbitmq.url_of(other), redis_server.url_of(last - 1)))
-    yield made
-    try:
-        made.c.worker.finish()
-    finally:
-        made.close()
-        made.python.worker.kill()
-        made.c.worker.kill()
-        rabbitmq.delete_vhost(other)
+def both(rabbitmq, redis_server, tmp_path):
+    yield from canvases.two_apart(rabbitmq, redis_server, tmp_path)
 
 
 def assert_alike(both, specs):

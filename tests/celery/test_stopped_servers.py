@@ -16,7 +16,7 @@ import pytest
 
 from dev.servers.process import wait_for
 from tests.celery.test_broker_faults import go_on, pause
-from tests.celery.test_control import ask, until
+from tests.celery.side_by_side import ask, until
 from tests.celery.worker_tool import depth
 from tests.harness.workers import celery_app
 
@@ -80,7 +80,8 @@ class System:
         """Tasks that are queued and under way when it returns; one runs until its time limit ends it."""
         self.endless = self.app.send_task("demo.append", (str(self.limited), "limited", 100000), time_limit=LIMIT)
         wait_for(self.limited.exists, "the endless task runs", TIMEOUT)
-        running = until(self.app, self.worker, "active", lambda tasks: [task["id"] for task in tasks] == [self.endless.id])
+        running = until(self.app, self.worker.node, "active",
+                        lambda tasks: [task["id"] for task in tasks] == [self.endless.id])
         self.child = running[0]["worker_pid"]
         late = self.app.send_task("demo.append", (str(self.runs), "eta"), countdown=LIMIT / 2)
         with self.app.connection_for_write() as connection, self.app.amqp.Producer(connection) as producer:
@@ -112,7 +113,7 @@ class System:
         assert self.worker.process.is_running()
 
     def check_lag(self, watcher):
-        lag = ask(self.app, self.worker, "stats")["celeryc"]["timer_lag_max"]
+        lag = ask(self.app, self.worker.node, "stats")["celeryc"]["timer_lag_max"]
         machine = watcher.worst()
         assert lag < LAG_MOST + machine, f"the worker's timers were {lag:.3f} s late, the machine {machine:.3f} s"
 

@@ -168,20 +168,7 @@ def left(side, outcomes):
 
 @pytest.fixture(scope="module")
 def both(rabbitmq, redis_server, tmp_path_factory):
-    """A genuine worker and the C worker, apart from each other."""
-    names = [f"endings-{uuid.uuid4()}" for _ in range(2)]
-    last = redis_server.databases - 1  # the others are given out from the first
-    urls = [(rabbitmq.add_vhost(name), redis_server.url_of(last - 2 - index)) for index, name in enumerate(names)]
-    made = canvases.Comparison(tmp_path_factory.mktemp("endings"), *urls)
-    yield made
-    try:
-        made.c.worker.finish()
-    finally:
-        made.close()
-        made.python.worker.kill()
-        made.c.worker.kill()
-        for name in names:
-            rabbitmq.delete_vhost(name)
+    yield from canvases.two_apart(rabbitmq, redis_server, tmp_path_factory.mktemp("endings"))
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

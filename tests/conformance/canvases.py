@@ -378,6 +378,23 @@ class Comparison:
             side.close()
 
 
+def two_apart(rabbitmq, redis_server, folder):
+    """A fixture's body: both workers on servers that others use too, ended afterwards."""
+    hosts = [f"apart-{uuid.uuid4()}" for _ in range(2)]
+    last = redis_server.databases - 1  # the others are given out from the first
+    made = Comparison(folder, *((rabbitmq.add_vhost(host), redis_server.url_of(last - index))
+                                for index, host in enumerate(hosts)))
+    yield made
+    try:
+        made.c.worker.finish()
+    finally:
+        made.close()
+        made.python.worker.kill()
+        made.c.worker.kill()
+        for host in hosts:
+            rabbitmq.delete_vhost(host)
+
+
 @contextmanager
 def comparison(folder):
     """With servers of its own."""
