@@ -261,6 +261,7 @@ def repeatable(runs):
     return left, found
 
 
+@pytest.mark.timeout(1800)  # it waits for many things in turn, each no longer than TIMEOUT
 def test_python_and_c_workers_run_canvases_together(worker, python_worker, app, store, watcher):
     cluster, sent = Cluster(worker, python_worker, app), Sent(store)
 
@@ -343,7 +344,7 @@ def check_events(watcher, store, runs, waiting, revoked):
         wait_for(lambda: not differences(), "the events' state is what Redis holds", TIMEOUT)
     except TimeoutError:
         assert not differences()  # which names them
-    assert set(state.tasks) == ids
+    assert ids - silent <= set(state.tasks) <= ids
     started = collections.Counter(run["node"] for run in runs)
     for node in ("py2@cluster", "c2@cluster"):
         assert watcher.started[node] == started[node], node
