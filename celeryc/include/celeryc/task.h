@@ -73,9 +73,8 @@ struct celery_task_type {
  *     I json_int_t *   s const char **   b bool *   d double * (an integer is taken)   o json_t ** (anything)
  *
  * "=VALUE" is a default, as JSON ("=null" lets `s` be None, which is NULL); "*args:A" and "**kwargs:K" take
- * the rest (json_t
- * **); what stands behind "*args:A" is given by keyword only. False sets the TypeError that Python would
- * raise ("add() missing 1 required positional argument: 'y'"), or one for a wrong type ("add() argument 'x'
+ * the rest (a json_t pointer each); what stands behind "*args:A" is given by keyword only. False sets the
+ * TypeError that Python would raise ("add() missing 1 required positional argument: 'y'"), or one for a wrong type ("add() argument 'x'
  * must be int, not str"). Text and JSON are borrowed from args and kwargs, and valid until the task's
  * function returns. */
 bool celery_args(struct celery_task *task, json_t *args, json_t *kwargs, const char *format, ...);
