@@ -74,9 +74,9 @@ struct celery_task_type {
  *
  * "=VALUE" is a default, as JSON ("=null" lets `s` be None, which is NULL); "*args:A" and "**kwargs:K" take
  * the rest (a json_t pointer each); what stands behind "*args:A" is given by keyword only. False sets the
- * TypeError that Python would raise ("add() missing 1 required positional argument: 'y'"), or one for a wrong type ("add() argument 'x'
- * must be int, not str"). Text and JSON are borrowed from args and kwargs, and valid until the task's
- * function returns. */
+ * TypeError that Python would raise ("add() missing 1 required positional argument: 'y'"), or one for a
+ * wrong type ("add() argument 'x' must be int, not str"). Text and JSON are borrowed from args and kwargs,
+ * and valid until the task's function returns. */
 bool celery_args(struct celery_task *task, json_t *args, json_t *kwargs, const char *format, ...);
 
 /* The bytes of a value that Python knows as bytes or str, a new string with a NUL behind `*size` bytes: text
