@@ -1,8 +1,10 @@
 #include "s3/settings.h"
 
 #include "s3/bucket.h"
+#include "s3/endpoint.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static bool parse_style(const char *name, enum s3_style *style)
 {
@@ -30,6 +32,12 @@ bool s3_options_check(const struct s3_options *options, struct error *error)
                          options->style);
     if (is_set(options->access_key) != is_set(options->secret_key))
         return error_set(error, ERROR_INVALID, "--s3-access-key and --s3-secret-key: set both or neither");
+    if (is_set(options->ca_file) && access(options->ca_file, R_OK) != 0)
+        return error_set_errno(error, "--s3-ca-file: cannot read %s", options->ca_file);
+    struct s3_endpoint endpoint;
+    if (!s3_endpoint_init(&endpoint, options->endpoint, options->region, style, error))
+        return error_context(error, "--s3-endpoint, --s3-region");
+    s3_endpoint_clear(&endpoint);
     return true;
 }
 

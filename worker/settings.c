@@ -1,5 +1,7 @@
 #include "worker/settings.h"
 
+#include "celeryc/include/celeryc/store.h"
+
 #include <string.h>
 
 static struct worker_settings current;
@@ -38,11 +40,23 @@ const struct worker_settings *worker_settings(void)
     return &current;
 }
 
+static bool check_job_store(struct error *error)
+{
+    if (current.job_store == NULL || current.job_store[0] == '\0')
+        return true;
+    struct celery_store_options options = {.url = current.job_store, .connections = 1};
+    struct celery_store *store = celery_store_new(&options, error); /* connects to nothing yet */
+    if (store == NULL)
+        return error_context(error, "--job-store");
+    celery_store_free(store);
+    return true;
+}
+
 bool worker_settings_check(struct error *error)
 {
     if (strcmp(current.source_bucket, current.merged_bucket) == 0)
         return error_set(error, ERROR_INVALID, "--merged-bucket must be another one than --source-bucket");
-    return s3_options_check(&current.s3, error) &&
+    return check_job_store(error) && s3_options_check(&current.s3, error) &&
            s3_options_check_bucket("source-bucket", current.source_bucket, error) &&
            s3_options_check_bucket("merged-bucket", current.merged_bucket, error);
 }

@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CONNECT_TIMEOUT 30.0 /* seconds for the reply queue to be there */
+#define CONNECT_TIMEOUT                                                                                      \
+    10.0 /* seconds for the reply queue to be there, or as long as is waited for replies */
 
 /* A call that waits for replies: its mailbox and what came into it. */
 struct inspection {
@@ -129,7 +130,8 @@ static void collect(struct celery_client *client, struct inspection *inspection,
 }
 
 /* The queue `<oid>.reply.celery.pidbox`, of this call alone, so that calls of several threads do not meet. */
-static bool open_mailbox(struct celery_client *client, struct inspection *inspection, struct error *error)
+static bool open_mailbox(struct celery_client *client, struct inspection *inspection, double timeout,
+                         struct error *error)
 {
     struct consumer_options options = {.broker = {.urls = client->options.broker_url,
                                                   .purpose = "celeryc client: replies",
@@ -152,11 +154,11 @@ static bool open_mailbox(struct celery_client *client, struct inspection *inspec
                               .arguments = arguments};
     consumer_add(inspection->consumer, &spec);
     json_decref(arguments);
-    collect(client, inspection, clock_monotonic() + CONNECT_TIMEOUT, true, error);
+    collect(client, inspection, clock_monotonic() + timeout, true, error);
     if (!inspection->refused && inspection->ready)
         return true;
     if (error != NULL && error->code == ERROR_NONE)
-        error_set(error, ERROR_UNAVAILABLE, "no connection to the broker within %g s", CONNECT_TIMEOUT);
+        error_set(error, ERROR_UNAVAILABLE, "no connection to the broker within %g s", timeout);
     return false;
 }
 
@@ -169,9 +171,9 @@ bool celery_inspect(struct celery_client *client, const char *command, json_t *a
     uuid_make(inspection.ticket);
     uuid_make(inspection.oid);
     *replies = NULL;
-    bool good = open_mailbox(client, &inspection, &why) &&
-                publish_request(client, command, arguments, destination, &inspection, wait,
-                                fmax(wait, CONNECT_TIMEOUT), &why);
+    double timeout = fmax(wait, CONNECT_TIMEOUT);
+    bool good = open_mailbox(client, &inspection, timeout, &why) &&
+                publish_request(client, command, arguments, destination, &inspection, wait, timeout, &why);
     if (good) {
         collect(client, &inspection, clock_monotonic() + wait, false, &why);
         *replies = json_incref(inspection.replies);

@@ -219,7 +219,9 @@ static bool start(struct worker *worker, struct error *error)
     if (worker->loop == NULL)
         return error_set(error, ERROR_SYSTEM, "no event loop");
     if (worker->options.statedb != NULL) {
-        if (!statedb_load(worker->options.statedb, worker->revoked, &worker->clock, error))
+        /* Written at once too: that it cannot be is better known now than when the ids are lost. */
+        if (!statedb_load(worker->options.statedb, worker->revoked, &worker->clock, error) ||
+            !statedb_save(worker->options.statedb, worker->revoked, &worker->clock, error))
             return false;
         worker->anything_revoked = true;
     }

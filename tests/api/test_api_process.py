@@ -32,6 +32,7 @@ def test_help_lists_every_setting():
     (["--port", "x"], "--port"), (["--port", "70000"], "--port"), (["--nonsense"], "--nonsense"),
     (["--address", "nowhere"], "--address"), (["--merged-bucket", "A"], "--merged-bucket"),
     (["--s3-style", "round"], "--s3-style"), (["--s3-access-key", "only"], "--s3-secret-key"),
+    (["--s3-endpoint", "ftp://x"], "ftp"), (["--s3-ca-file", "/no/such/file"], "/no/such/file"),
     (["--log-level", "LOUD"], "--log-level"),
     (["--queue-type", "stream"], "--queue-type"),
     (["--broker", "http://x"], "http"), (["--result-backend", "memory://"], "memory"), (["extra"], "extra")])

@@ -68,6 +68,25 @@ def test_a_pid_file_is_written_kept_and_removed(worker, tmp_path, broker_url, re
     assert not path.exists()
 
 
+@pytest.mark.parametrize("words", ["a letter", "12 letters", "1" * 100])
+def test_a_file_that_holds_no_process_id_is_not_taken_for_a_pid_file(tmp_path, broker_url, redis_url, words):
+    path = tmp_path / "letter"
+    path.write_text(words)
+    settings = environment(CELERY_BROKER_URL=broker_url, CELERY_RESULT_BACKEND=redis_url)
+    ended = subprocess.run([program("tasks-worker"), "--pidfile", str(path)], capture_output=True, text=True,
+                           timeout=120, env=settings, check=False)
+    assert ended.returncode == 1 and str(path) in ended.stderr
+    assert path.read_text() == words
+
+
+def test_a_state_that_could_not_be_kept_is_told_at_the_start(tmp_path, broker_url, redis_url):
+    path = tmp_path / "no folder" / "state"
+    settings = environment(CELERY_BROKER_URL=broker_url, CELERY_RESULT_BACKEND=redis_url)
+    ended = subprocess.run([program("tasks-worker"), "--statedb", str(path)], capture_output=True, text=True,
+                           timeout=120, env=settings, check=False)
+    assert ended.returncode == 1 and str(path) in ended.stderr
+
+
 @pytest.mark.parametrize("words, code, said", [
     (["--help"], 0, "--concurrency"), (["--version"], 0, "1.0"),
     (["--no-such-option"], 2, "--no-such-option"),

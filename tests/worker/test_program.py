@@ -36,6 +36,9 @@ def test_help_shows_no_secret():
     (["--merged-bucket", "logs"], "--merged-bucket"),
     (["--s3-style", "sideways"], "--s3-style"),
     (["--s3-access-key", "only"], "--s3-secret-key"),
+    (["--s3-endpoint", "ftp://x"], "ftp"),
+    (["--s3-ca-file", "/no/such/file"], "/no/such/file"),
+    (["--job-store", "nothing"], "--job-store"),
     (["--merge-memory", "1"], "--merge-memory"),
     (["--line-limit", "many"], "--line-limit"),
 ])
