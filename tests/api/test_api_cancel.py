@@ -6,7 +6,7 @@ import redis
 from dev.servers import wait_for
 from tests.api.service import assert_problem, unknown_id
 from tests.api.test_api_merges import start_worker
-from tests.harness.buckets import unfinished_uploads
+from tests.harness.buckets import unfinished_uploads, uploaded_parts
 from tests.worker.big_range import put_big_range
 from tests.worker.gate import Gate
 
@@ -85,7 +85,7 @@ class Gated:
     """A worker behind a gate in the middle of a merge: a part of its upload is in S3."""
 
     def __init__(self, folder, api, s3):
-        self.api, self.uploads = api, lambda: unfinished_uploads(s3, api.buckets.merged)
+        self.api, self.s3 = api, s3
         put_big_range(api.buckets)
         self.gate = Gate(s3.port, 0)
 
@@ -94,11 +94,15 @@ class Gated:
 
         self.worker = start_worker(folder, api, Behind)
         self.job = api.new_job("2019-08-17", "2019-08-19")
-        wait_for(self._begun, "an upload", 180)
+        wait_for(self._begun, "a part of the upload", 180)
 
     def _begun(self):
         self.gate.step(MIB)
-        return (self.api.buckets.data / self.api.buckets.merged).exists() and self.uploads()
+        there = (self.api.buckets.data / self.api.buckets.merged).exists()
+        return there and uploaded_parts(self.s3, self.api.buckets.merged)
+
+    def uploads(self):
+        return unfinished_uploads(self.s3, self.api.buckets.merged)
 
     def close(self):
         self.gate.close()

@@ -28,11 +28,23 @@ class Buckets:
         return path.read_bytes() if path.exists() else None
 
 
+def _client(server):
+    return boto3.client("s3", endpoint_url=server.url, region_name="us-east-1", aws_access_key_id=server.access_key,
+                        aws_secret_access_key=server.secret_key)
+
+
 def unfinished_uploads(server, bucket):
     """The multipart uploads of a bucket that are neither completed nor aborted."""
-    client = boto3.client("s3", endpoint_url=server.url, region_name="us-east-1",
-                          aws_access_key_id=server.access_key, aws_secret_access_key=server.secret_key)
-    return client.list_multipart_uploads(Bucket=bucket).get("Uploads") or []
+    return _client(server).list_multipart_uploads(Bucket=bucket).get("Uploads") or []
+
+
+def uploaded_parts(server, bucket):
+    """The parts of the bucket's unfinished uploads: who has sent one knows the id of its upload."""
+    client, parts = _client(server), []
+    for upload in unfinished_uploads(server, bucket):
+        listed = client.list_parts(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+        parts += listed.get("Parts") or []
+    return parts
 
 
 def sorted_by_sort(*contents):
