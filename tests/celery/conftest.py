@@ -1,10 +1,11 @@
-"""Fixtures of several files here: the C programs that stand for one part of the library each."""
+"""Fixtures of several files here: the C programs that stand for one part of the library each, and a monitor."""
 
 import pytest
 
 from tests.celery.amqp_tool import AmqpTool
 from tests.celery.client_tool import ClientTool
 from tests.celery.results_tool import ResultsTool
+from tests.celery.worker_tool import Monitor
 
 
 def _started(kind, folder):
@@ -45,3 +46,11 @@ def client(tmp_path, broker_url, redis_url):
         tool.finish()
     finally:
         tool.kill()
+
+
+@pytest.fixture
+def monitor(app):
+    """Every event on the test's broker."""
+    one = Monitor(app)
+    yield one
+    one.finish()

@@ -9,15 +9,15 @@ import json
 import os
 import random
 import signal
-import threading
 
-import celery.events
+import celery
 import pytest
 import redis
 from celery import chain, chord, group
 from celery.result import denied_join_result
 
 from dev.servers.process import wait_for
+from tests.celery.worker_tool import Monitor
 
 TASKS = int(os.environ.get("MIXED_CLUSTER_TASKS", "1000"))
 TIMEOUT = 120 + TASKS / 5
@@ -138,36 +138,20 @@ def metas(store, ids):
 
 # ---- the cluster ----
 
-class Watcher:
+class Watcher(Monitor):
     """app.events.State fed by a Receiver, as a monitor does it; how many tasks have begun on each node."""
 
+    READY = 120
+
     def __init__(self, app):
-        self.app, self.stopped, self.ready = app, threading.Event(), threading.Event()
         self.state = app.events.State(max_tasks_in_memory=10 * TASKS + 10000)
         self.started = collections.Counter()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-        assert self.ready.wait(120)
+        super().__init__(app)
 
     def on_event(self, event):
         if event["type"] == "task-started":
             self.started[event["hostname"]] += 1
         self.state.event(event)
-
-    def _run(self):
-        with self.app.connection_for_read() as connection:
-            receiver = celery.events.EventReceiver(connection, handlers={"*": self.on_event}, app=self.app)
-            with receiver.consumer_context() as (consuming, _, _):
-                self.ready.set()
-                while not self.stopped.is_set():
-                    try:
-                        consuming.drain_events(timeout=0.2)
-                    except TimeoutError:
-                        pass
-
-    def finish(self):
-        self.stopped.set()
-        self.thread.join(60)
 
 
 class Cluster:

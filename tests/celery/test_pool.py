@@ -10,6 +10,7 @@ from celery import chain, group
 from celery.exceptions import MaxRetriesExceededError, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
 
 from dev.servers import wait_for
+from tests.celery.worker_tool import lines
 from tests.harness.workers import celery_app
 
 PATIENCE = 120
@@ -72,10 +73,6 @@ def descendants(pid):
         new = [child for child, parent in parents.items() if parent in new]
         found += new
     return found
-
-
-def lines(path):
-    return path.read_text().splitlines() if path.exists() else []
 
 
 def test_values_come_back_as_python_values(worker, send):

@@ -5,7 +5,6 @@ compared with one table."""
 
 import dataclasses
 import json
-import pathlib
 import signal
 import time
 
@@ -13,7 +12,7 @@ import pytest
 from kombu import Connection
 
 from dev.servers.process import wait_for
-from tests.celery.worker_tool import Monitor
+from tests.celery.worker_tool import lines
 
 TIMEOUT = 120
 LANGUAGES = ("python", "c")
@@ -66,10 +65,6 @@ def expected(way, language):
     for ack in ("early", "late"):
         table["running", ack] = ("SUCCESS", 1, False, [*RUN, *cancelled, "task-succeeded"])
     return table
-
-
-def lines(path):
-    return path.read_text().splitlines() if path.exists() else []
 
 
 class Side:
@@ -141,13 +136,6 @@ class Side:
         back, ran = self.back(), lines(self.runs)
         return {(where, ack): (self.app.AsyncResult(uuid).state, ran.count(f"{where} {ack}"), uuid in back,
                                monitor.of(uuid)) for (where, ack), uuid in self.ids.items()}
-
-
-@pytest.fixture
-def monitor(app):
-    one = Monitor(app)
-    yield one
-    one.finish()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import redis
 from kombu import Connection
 
 from dev.servers import wait_for
-from tests.celery.worker_tool import Monitor, wait_until_empty
+from tests.celery.worker_tool import wait_until_empty
 from tests.harness.workers import PythonWorker
 
 TIMEOUT = 120
@@ -30,13 +30,6 @@ def start(request, worker, tmp_path, broker_url, redis_url):
         return one
 
     return start_c if request.param == "c" else start_python
-
-
-@pytest.fixture
-def monitor(app):
-    one = Monitor(app)
-    yield one
-    one.finish()
 
 
 def deliver_again(broker_url, count):

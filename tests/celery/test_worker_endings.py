@@ -106,11 +106,7 @@ def without_ttl(app):
 
 def send(side, ending):
     """Sends all canvases while the worker is held, then lets it go on. Gives {number: ids}."""
-    side.results.flushdb()
-    side.runs.write_text("")
-    side.batches += 1
-    gate = side.folder / f"{side.name}.gate-{side.batches}"
-    side.app.send_task("canvas.hold", (str(gate),), ignore_result=True)
+    gate = side.hold()
     outcomes, ends = {}, []
     for index, name in enumerate(canvases_of(ending)):
         number = 1000 * side.batches + index  # a worker remembers ids and labels

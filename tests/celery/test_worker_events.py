@@ -3,8 +3,6 @@ fields."""
 
 import pytest
 
-from tests.celery.worker_tool import Monitor
-
 TIMEOUT = 120
 COMMON = {"hostname", "utcoffset", "pid", "clock", "timestamp", "type", "local_received"}
 TASK = COMMON | {"uuid"}
@@ -18,13 +16,6 @@ FIELDS = {
     "task-revoked": TASK | {"terminated", "signum", "expired"},
 }
 WORKER = COMMON | {"freq", "active", "processed", "loadavg", "sw_ident", "sw_ver", "sw_sys"}
-
-
-@pytest.fixture
-def monitor(app):
-    one = Monitor(app)
-    yield one
-    one.finish()
 
 
 RUN = ["task-received", "task-started"]

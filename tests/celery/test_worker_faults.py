@@ -2,7 +2,6 @@
 nothing runs twice and nothing is lost."""
 
 import os
-import pathlib
 import signal
 import urllib.parse
 
@@ -11,7 +10,7 @@ import pytest
 from dev.servers.process import wait_for
 from tests.celery.cuttable import Cuttable
 from tests.celery.test_broker_faults import rabbitmqctl
-from tests.celery.worker_tool import depth
+from tests.celery.worker_tool import depth, lines
 
 TIMEOUT = 180
 QUICK = {"CELERY_BROKER_RETRY_FIRST": "0.2", "CELERY_BROKER_RETRY_STEP": "0.2",
@@ -26,11 +25,6 @@ def own(own_rabbitmq, redis_url):
     client = celery_app(server.url, redis_url)
     yield server, client
     client.close()
-
-
-def lines(path):
-    path = pathlib.Path(path)
-    return path.read_text().splitlines() if path.exists() else []
 
 
 def settled(server):

@@ -1,29 +1,16 @@
 """Revoked tasks are not run, wherever they wait; running ones are ended where that is asked for; leases
 keep one id from running twice at a time; a health check tells whether the worker answers."""
 
-import pathlib
 import subprocess
 
 import celery.exceptions
 import pytest
 
 from dev.servers.process import wait_for
-from tests.celery.worker_tool import Monitor, wait_until_empty
+from tests.celery.worker_tool import lines, wait_until_empty
 from tests.harness.programs import environment, program
 
 TIMEOUT = 120
-
-
-@pytest.fixture
-def monitor(app):
-    one = Monitor(app)
-    yield one
-    one.finish()
-
-
-def lines(path):
-    path = pathlib.Path(path)
-    return path.read_text().splitlines() if path.exists() else []
 
 
 def is_known(app, node, uuid):

@@ -1,19 +1,13 @@
 """Results that Redis refuses for good (here: another type of value lies under the key): such a task runs
 again after pauses that grow, until its result can be stored, and harms no other."""
 
-import pathlib
 
 import redis
 
 from dev.servers.process import wait_for
-from tests.celery.worker_tool import depth, wait_until_empty
+from tests.celery.worker_tool import depth, lines, wait_until_empty
 
 TIMEOUT = 120
-
-
-def lines(path):
-    path = pathlib.Path(path)
-    return path.read_text().splitlines() if path.exists() else []
 
 
 def refuse(redis_url, uuid):

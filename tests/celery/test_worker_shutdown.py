@@ -10,15 +10,11 @@ import subprocess
 import pytest
 
 from dev.servers.process import wait_for
+from tests.celery.worker_tool import lines
 from tests.harness.programs import Program, environment, program
 from tests.harness.workers import wait_for_worker
 
 TIMEOUT = 120
-
-
-def lines(path):
-    path = pathlib.Path(path)
-    return path.read_text().splitlines() if path.exists() else []
 
 
 def started(path, count=1):

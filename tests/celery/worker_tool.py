@@ -1,6 +1,7 @@
 """What the tests of the C worker share: a monitor that collects events, raw messages, what lies in the
 queues."""
 
+import pathlib
 import threading
 
 import celery.events
@@ -12,17 +13,21 @@ from dev.servers.process import wait_for
 class Monitor:
     """Collects every event on the broker, in the order in which they come, from the moment it is made."""
 
+    READY = 60  # seconds, at most, until it hears
+
     def __init__(self, app):
         self.app, self.events, self.stopped = app, [], threading.Event()
         self.ready = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
-        assert self.ready.wait(60)
+        assert self.ready.wait(self.READY)
+
+    def on_event(self, event):
+        self.events.append(event)
 
     def _run(self):
         with self.app.connection_for_read() as connection:
-            receiver = celery.events.EventReceiver(connection, handlers={"*": self.events.append},
-                                                   app=self.app)
+            receiver = celery.events.EventReceiver(connection, handlers={"*": self.on_event}, app=self.app)
             with receiver.consumer_context() as (consuming, _, _):  # a clone of the connection
                 self.ready.set()
                 while not self.stopped.is_set():
@@ -49,6 +54,12 @@ class Monitor:
     def finish(self):
         self.stopped.set()
         self.thread.join(60)
+
+
+def lines(path):
+    """Of a file that tasks write; none before the first has begun."""
+    path = pathlib.Path(path)
+    return path.read_text().splitlines() if path.exists() else []
 
 
 def publish(broker_url, body, queue="celery", **properties):

@@ -228,13 +228,18 @@ class Side:
             if message.payload["method"] == "revoke":
                 yield message.payload
 
-    def send(self, canvases):
-        """Sends {number: canvas} while the worker is held, then lets it go on: {number: ids or error}."""
+    def hold(self):
+        """Begins a batch, from nothing: the worker is held until the file whose path this is exists."""
         self.results.flushdb()
         self.runs.write_text("")
         self.batches += 1
         gate = self.folder / f"{self.name}.gate-{self.batches}"
         self.app.send_task("canvas.hold", (str(gate),), ignore_result=True)
+        return gate
+
+    def send(self, canvases):
+        """Sends {number: canvas} while the worker is held, then lets it go on: {number: ids or error}."""
+        gate = self.hold()
         outcomes = {}
         for number, spec in canvases.items():
             # A worker remembers ids: no batch has those of another.
